@@ -1,0 +1,428 @@
+"""Where the adapters meet: what the engine's surroundings must be able to do. Only ``ningju.bootstrap`` knows who does it.
+
+The pure entry points that adapters call are ``engine.handling.handle`` (one command through timers and decide),
+``engine.snapshots.dump`` and ``restore``, ``engine.matching.pose`` (state → problem) and ``propose`` (plan → command),
+``engine.consequences.consequences`` (event → notifications and commands for others), ``engine.intake.admit``.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
+from uuid import UUID
+
+from schemas.envelope import CommandEnvelope, EventEnvelope, Outcome
+from schemas.person import Person
+from schemas.plan import Plan
+from schemas.problem import Limits, Problem
+from schemas.request import RequestState
+from schemas.views import Notification, OfferView, RequestView, TeamView, VolunteerView, ZoneView
+
+
+class PortError(Exception):
+    """Base of what adapters raise at the ports."""
+
+
+class Conflict(PortError):
+    """Another writer appended first; nothing of the whole commit was written. Drop these zones, reload, decide again."""
+
+    def __init__(self, zones: Collection[str]) -> None:
+        super().__init__(f"zones changed meanwhile: {', '.join(sorted(zones))}; reload them and decide again")
+        self.zones = frozenset(zones)
+
+
+class Unavailable(PortError):
+    """The store or broker is away; nothing was written. Back off and try again."""
+
+
+class CommitUnknown(PortError):
+    """The connection broke in the middle of a commit. Look the command ids up before trying again."""
+
+
+class QueueFull(PortError):
+    """The inbox holds as many open commands as it may."""
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__(f"too many commands are open; try again in {retry_after.total_seconds():.0f} s")
+        self.retry_after = retry_after
+
+
+class Clock(Protocol):
+    """The one source of time: the wall's, or a stepped one."""
+
+    def now(self) -> datetime:
+        """Tell the time, aware, in UTC."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NewCommand:
+    """A command at the door: the envelope's ``received_at`` is replaced by the door's own stamp.
+
+    ``fingerprint`` tells whether a second command with this id has the same body. ``persons`` are written to the
+    person table in the same transaction. ``bounded`` commands count against the inbox limit (people's and other
+    systems' do; the engine's own never do).
+    """
+
+    envelope: CommandEnvelope
+    fingerprint: str = ""
+    persons: tuple[Person, ...] = ()
+    bounded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """The door's answer: ``new``, ``known`` (same id and body: nothing written), ``conflict`` (same id, other body)."""
+
+    command_id: UUID
+    status: Literal["new", "known", "conflict"]
+    received_at: datetime
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCommand:
+    """An inbox row without an outcome."""
+
+    seq: int
+    command_id: UUID
+    zone: str
+    received_at: datetime
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """One row of the read model to write (``view``) or, with no view, to delete. ``key`` is unique in the table and zone."""
+
+    table: Literal["request", "offer", "volunteer", "team", "zone"]
+    key: str
+    view: RequestView | OfferView | VolunteerView | TeamView | ZoneView | None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One event as it is stored: ``data`` is what the hash chain covers."""
+
+    zone: str
+    version: int
+    data: bytes
+    envelope: EventEnvelope
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What one command came to."""
+
+    outcome: Outcome
+    records: tuple[Record, ...] = ()
+    rows: tuple[RowChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A zone's state at ``version``; thrown away when ``schema`` is not this release's."""
+
+    zone: str
+    version: int
+    schema: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneAppend:
+    """Everything that one batch does to one zone. ``next_due`` is when its next timer is due."""
+
+    zone: str
+    expected_version: int
+    decided: tuple[Decided, ...]
+    next_due: datetime | None
+    snapshot: Snapshot | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a zone's state is built from."""
+
+    snapshot: Snapshot | None
+    records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DueZone:
+    """A zone whose next timer is due."""
+
+    zone: str
+    due: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """What could not be read or handled: raw bytes, where from, why."""
+
+    source: str
+    partition: int
+    offset: int
+    reason: str
+    raw: bytes
+    zone: str | None = None
+    command_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPlan:
+    """A plan with its evidence, under its content's hash."""
+
+    plan_hash: str
+    zone: str
+    solved_at_version: int
+    created_at: datetime
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A notification row that was not delivered yet."""
+
+    notification: Notification
+    created_at: datetime
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RequestQuery:
+    """Filter and page of requests; ``cursor`` is opaque, from the page before. Guests' rows only with ``guests``."""
+
+    zone: str | None = None
+    states: tuple[RequestState, ...] = ()
+    service_type: str | None = None
+    guests: bool = False
+    cursor: str | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of requests, oldest first, and the cursor of the next."""
+
+    rows: tuple[RequestView, ...]
+    next: str | None = None
+
+
+class Door(Protocol):
+    """The inbox: where every command enters."""
+
+    async def enqueue(self, commands: Sequence[NewCommand]) -> list[Enqueued]:
+        """Write commands and persons in one transaction, stamping ``received_at``; answers in the order given.
+
+        Raises
+        ------
+        QueueFull
+            When a bounded command would go over the limit; nothing is written.
+        Unavailable
+            When the store is away.
+        """
+        ...
+
+    async def open_commands(self, after: int = 0, limit: int = 1_000) -> list[OpenCommand]:
+        """Inbox rows without an outcome and with ``seq > after``, by ``seq``."""
+        ...
+
+    async def open_count(self) -> int:
+        """How many inbox rows have no outcome."""
+        ...
+
+    async def outcomes(self, command_ids: Collection[UUID]) -> dict[UUID, Outcome]:
+        """Stored outcomes of those commands that have one."""
+        ...
+
+    async def wait(self, command_id: UUID, timeout: float) -> Outcome | None:
+        """Wait for a command's outcome, at most ``timeout`` seconds."""
+        ...
+
+    async def command(self, command_id: UUID) -> OpenCommand | None:
+        """The inbox row of a command, open or not (its ``data`` is the stamped envelope)."""
+        ...
+
+
+class Ledger(Protocol):
+    """The truth: events by zone, with outcomes and read model written in the same transaction."""
+
+    async def heads(self) -> dict[str, int]:
+        """Version of every zone."""
+        ...
+
+    async def load(self, zone: str) -> Loaded:
+        """Newest usable snapshot and every record after it."""
+        ...
+
+    async def commit(self, appends: Sequence[ZoneAppend]) -> None:
+        """Append events, outcomes and rows of all zones, all or nothing, each at its ``expected_version``.
+
+        Raises
+        ------
+        Conflict
+            When a zone is not at its expected version, or an outcome exists already.
+        CommitUnknown
+            When nobody knows whether it was written.
+        Unavailable
+            When the store is away.
+        """
+        ...
+
+    async def events(self, zone: str, after: int = 0, limit: int = 1_000) -> list[Record]:
+        """Records of a zone with ``version > after``, in order."""
+        ...
+
+    async def due_zones(self, now: datetime) -> list[DueZone]:
+        """Zones whose ``next_due`` is at or before ``now``."""
+        ...
+
+    async def next_due(self) -> datetime | None:
+        """Earliest ``next_due`` of all zones."""
+        ...
+
+    async def drop_snapshots(self) -> None:
+        """Throw all snapshots away; loads fold from the first event again."""
+        ...
+
+
+class Consumers(Protocol):
+    """Cursors of the consumers of events, and what they do in the same breath."""
+
+    async def cursors(self, consumer: str) -> dict[str, int]:
+        """Version of each zone up to which this consumer is done."""
+        ...
+
+    async def settle(
+        self,
+        consumer: str,
+        cursors: Mapping[str, int],
+        commands: Sequence[NewCommand] = (),
+        notifications: Sequence[Notification] = (),
+    ) -> list[Enqueued]:
+        """Advance cursors (never back), enqueue commands and write notification rows, in one transaction.
+
+        A command whose id is known and a notification whose key is known are dropped.
+        """
+        ...
+
+    async def pending_notifications(self, limit: int = 500) -> list[Delivery]:
+        """Notification rows that were not delivered, oldest first."""
+        ...
+
+    async def delivered(self, keys: Collection[UUID]) -> None:
+        """Mark notifications as delivered."""
+        ...
+
+
+class Archive(Protocol):
+    """Plans, dead letters, persons."""
+
+    async def put_plan(self, plan: StoredPlan) -> None:
+        """Store a plan once; the same hash again changes nothing."""
+        ...
+
+    async def plan(self, plan_hash: str) -> StoredPlan | None:
+        """A stored plan."""
+        ...
+
+    async def newest_plan(self, zone: str) -> StoredPlan | None:
+        """The plan stored last for a zone."""
+        ...
+
+    async def dead_letter(self, letter: DeadLetter) -> None:
+        """Keep what could not be handled; the same source position again only counts up."""
+        ...
+
+    async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
+        """Dead letters, newest first."""
+        ...
+
+    async def put_persons(self, persons: Sequence[Person]) -> None:
+        """Write persons (a roster import's names and phones)."""
+        ...
+
+    async def person(self, person_id: str) -> Person | None:
+        """A person's data, while it is not erased."""
+        ...
+
+    async def erase_person(self, person_id: str) -> bool:
+        """Erase a person's data; whether there was any."""
+        ...
+
+
+class ReadModel(Protocol):
+    """Questions of the console, the command line and the intake."""
+
+    async def request(self, request_id: UUID) -> tuple[RequestView, ...]:
+        """The origin's row first, then guests' rows; empty when unknown."""
+        ...
+
+    async def requests(self, query: RequestQuery) -> Page:
+        """One page of requests."""
+        ...
+
+    async def offer(self, offer_id: UUID) -> OfferView | None:
+        """One offer."""
+        ...
+
+    async def offers(self, *, request_id: UUID | None = None, volunteer: str | None = None) -> list[OfferView]:
+        """Offers of a request or of a volunteer, oldest first."""
+        ...
+
+    async def visit(self, visit_id: UUID) -> RequestView | None:
+        """The row whose current or last visit this is."""
+        ...
+
+    async def zones(self) -> list[ZoneView]:
+        """All zones."""
+        ...
+
+    async def zone(self, zone: str) -> ZoneView | None:
+        """One zone."""
+        ...
+
+    async def roster(self, zone: str) -> tuple[list[TeamView], list[VolunteerView]]:
+        """Teams and volunteers of a zone."""
+        ...
+
+    async def counts(self) -> dict[str, dict[RequestState, int]]:
+        """Number of origin rows by zone and state."""
+        ...
+
+
+class Store(Door, Ledger, Consumers, Archive, ReadModel, Protocol):
+    """All of it, as ``ningju.ledger`` implements it."""
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of the database."""
+        ...
+
+
+class Notifier(Protocol):
+    """How offers reach people. At least once, with the notification's key."""
+
+    async def deliver(self, notification: Notification) -> None:
+        """Deliver one notification; raise to have it tried again."""
+        ...
+
+
+class Planner(Protocol):
+    """Where problems are solved: a process pool in production."""
+
+    async def solve(self, problem: Problem, limits: Limits) -> Plan:
+        """Solve outside the event loop."""
+        ...
+
+
+@dataclass(slots=True)
+class Stats:
+    """Counters that agents keep and readiness, idleness and metrics read."""
+
+    values: dict[str, float] = field(default_factory=dict)
+
+    def add(self, name: str, amount: float = 1.0) -> None:
+        """Count up."""
+        self.values[name] = self.values.get(name, 0.0) + amount

@@ -1,0 +1,73 @@
+"""What every model of the project shares: frozen, strict, closed at the edge and open when read back."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Self
+from uuid import UUID, uuid5
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+
+class Frozen(BaseModel):
+    """Immutable, strict model that refuses unknown fields at the edge.
+
+    What comes from the store or the wire is read with :meth:`read`, which ignores unknown *fields*: schemas only
+    grow, and a reader that is one release behind must not stop.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    @classmethod
+    def read(cls, data: bytes | str) -> Self:
+        """Read one stored or transported JSON value, ignoring fields that this release does not know.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            When a known field is missing or malformed.
+        """
+        return cls.model_validate_json(data, extra="ignore")
+
+    def dump(self) -> bytes:
+        """Write the model as JSON in field order: the same value gives the same bytes."""
+        return self.model_dump_json().encode()
+
+    def changed(self, **fields: Any) -> Self:
+        """Copy with some fields replaced; the caller answers for their types."""
+        return self.model_copy(update=fields)
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
+"""An aware time, kept in UTC."""
+
+Identifier = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
+"""Short name of a thing that people or other systems name: a zone, a team, a volunteer, a skill."""
+
+Seconds = Annotated[int, Field(ge=0, le=10_000_000)]
+Metres = Annotated[int, Field(ge=0, le=20_040_000)]
+Level = Annotated[int, Field(ge=1, le=5)]
+Priority = Annotated[int, Field(ge=1, le=5)]
+Reason = Annotated[str, Field(max_length=500)]
+
+NAMESPACE = UUID("6f1d3c0a-5b5e-5d0c-9a53-6e696e676a75")
+
+
+def derive_id(*parts: object) -> UUID:
+    """Derive the id that the same cause always gets.
+
+    Parameters
+    ----------
+    parts
+        What the id stands for, in order; their ``str`` must not depend on the process.
+    """
+    return uuid5(NAMESPACE, "\x1f".join(str(part) for part in parts))
+
+
+class Label(Frozen):
+    """A name in both languages of the screens."""
+
+    zh: Annotated[str, Field(max_length=200)]
+    en: Annotated[str, Field(max_length=200)]
