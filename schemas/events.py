@@ -169,10 +169,12 @@ class SeatVacated(Frozen):
 
 
 class CrewCompleted(Frozen):
-    """Every seat is taken."""
+    """Every seat is taken; the whole crew is told."""
 
     kind: Literal["crew_completed"] = "crew_completed"
     request_id: UUID
+    crew: tuple[Identifier, ...] = ()
+    window: TimeWindow | None = None
 
 
 class VisitReleased(Frozen):
