@@ -1,0 +1,77 @@
+# Needs make and Python (3.11 or later), nothing else: the first target that is asked for sets up $(VENV).
+SHELL       := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+PYTHON ?= python3
+VENV   ?= .venv
+ARGS   ?=
+
+BIN := $(VENV)/bin
+RUN := $(VENV)/.installed-run
+DEV := $(VENV)/.installed-dev
+
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# The hashes leave no choice of what is installed; the project itself comes last, without asking any index.
+PROJECT := $(INSTALL) --no-deps --no-build-isolation --editable .
+
+UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-emit-index-url --no-header --quiet --group build
+
+.PHONY: help demo test test-real check lint format bench lock
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: $(RUN) ## a day of Changning; flags in ARGS="--days 2 --report day.json"
+	$(BIN)/ningju demo $(ARGS)
+
+test: $(DEV) ## every test of what pip brings; ARGS="tests/solvers -x"
+	$(BIN)/python -m pytest $(ARGS)
+
+test-real: $(DEV) ## tests against real Kafka and Chromium; fails where they cannot be had
+	$(BIN)/python -m pytest -m real $(ARGS)
+
+check: ## all that CI runs
+	CI=true .ci/run
+
+lint: $(DEV) ## format, lint, types, imports, lock files: seconds, no tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	.ci/addresses
+
+format: $(DEV) ## let ruff lay out and mend the code
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(DEV) ## benchmarks; ARGS="solve SET INSTANCE --seconds 60"
+	$(BIN)/python -m benchmarks $(if $(ARGS),$(ARGS),list)
+
+lock: $(DEV) ## resolve the dependencies anew; UPGRADE=1 takes newer versions
+	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements.lock
+	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --group dev --extra postgres-wheel \
+		--constraints requirements.lock --output-file requirements-dev.lock
+	.ci/addresses
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null 2>&1 || { \
+		echo "Ningju needs Python 3.11 or later; '$(PYTHON)' is not there. Install it, or name one: make PYTHON=python3.12" >&2; exit 3; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Ningju needs Python 3.11 or later; '$(PYTHON)' is $$($(PYTHON) -V 2>&1). Name another: make PYTHON=python3.12" >&2; exit 3; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "'$(PYTHON)' cannot make virtual environments (Debian and Ubuntu: apt install python3-venv)" >&2; exit 3; }
+	$(PYTHON) -m venv $(VENV)
+
+# The lock for tests holds what the lock for running holds, in the same versions: whoever has the second has the first.
+$(RUN): requirements.lock pyproject.toml | $(BIN)/python
+	$(INSTALL) --require-hashes --requirement requirements.lock
+	$(PROJECT)
+	@touch $@
+
+$(DEV): requirements-dev.lock requirements.lock pyproject.toml | $(BIN)/python
+	$(INSTALL) --require-hashes --requirement requirements-dev.lock
+	$(PROJECT)
+	@touch $(RUN) $@
