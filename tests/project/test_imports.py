@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-
 # A `protected` contract wants its library in the graph: each owner uses what is its own.
 USES = {
     "streams": ("faust", "mode", "aiokafka", "kafka", "confluent_kafka"),
