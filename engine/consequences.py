@@ -52,6 +52,7 @@ def consequences(envelope: EventEnvelope) -> Consequences:
                     to=event.asked,
                     request_id=event.request_id,
                     offer_id=event.offer_id,
+                    visit_id=event.visit_id,
                     volunteer=event.volunteer,
                     service_type=event.service_type,
                     place=event.place,
@@ -103,7 +104,9 @@ def consequences(envelope: EventEnvelope) -> Consequences:
             admit = AdmitReferral(referral=event.referral, spec=event.spec, need=event.need)
             return _ask(envelope, event.to, "admit", admit)
         case ReferralCancelAsked():
-            cancel = CancelReferral(referral_id=event.referral_id, request_id=event.request_id, reason=event.reason)
+            cancel = CancelReferral(
+                referral_id=event.referral_id, request_id=event.request_id, origin=envelope.zone, reason=event.reason
+            )
             return _ask(envelope, event.to, "cancel", cancel)
         case ReferralEnded():
             end = EndReferral(

@@ -128,6 +128,7 @@ class Notification(Frozen):
     to: Identifier
     request_id: UUID
     offer_id: UUID | None = None
+    visit_id: UUID | None = None
     volunteer: Identifier
     service_type: Identifier | None = None
     place: Place | None = None
