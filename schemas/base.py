@@ -36,7 +36,12 @@ class Frozen(BaseModel):
         return self.model_copy(update=fields)
 
 
+YEARS = range(1900, 3000)
+
+
 def _utc(moment: datetime) -> datetime:
+    if not YEARS.start <= moment.year < YEARS.stop:  # adding a duration or a zone's offset must never overflow
+        raise ValueError(f"a time must lie in the years {YEARS.start} to {YEARS.stop - 1}")
     return moment.astimezone(UTC)
 
 

@@ -1,0 +1,51 @@
+"""The application that serves REST; the bootstrap hands in what stands behind it."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from engine.ports import Clock, CommitUnknown, QueueFull, Store, Unavailable
+from ningju.console import commands, health, requests, visits
+from ningju.console.guard import Guard
+from ningju.console.metrics import Metrics
+from ningju.console.problems import Problem, on_http, on_invalid, on_port, on_problem
+from ningju.console.services import Services, Site
+
+
+def create_app(store: Store, clock: Clock, services: Services | None = None) -> FastAPI:
+    """Build the console.
+
+    Parameters
+    ----------
+    store
+        Inbox and read model; the console writes nothing but commands and persons.
+    clock
+        Stamps what the door does not stamp itself, and tells what is past.
+    """
+    app = FastAPI(
+        title="Ningju",
+        version=_version(),
+        summary="Community service requests become accepted and completed volunteer visits.",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.site = Site(store, clock, services or Services())
+    app.state.metrics = Metrics()
+    for part in (requests, visits, commands, health):
+        app.include_router(part.router)
+    app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(HTTPException, on_http)
+    for error in (QueueFull, CommitUnknown, Unavailable):
+        app.add_exception_handler(error, on_port)
+    app.add_middleware(Guard, metrics=app.state.metrics)
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("ningju")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,85 @@
+"""What the console works with, handed in by the bootstrap."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Protocol
+from uuid import UUID
+
+from fastapi import Depends, Request
+
+from engine.intake import Directory
+from engine.ports import Clock, Stats, Store
+from schemas.base import Frozen
+
+
+class Explain(Protocol):
+    """Why a request is where it is; ``None`` when the zone does not have it."""
+
+    def __call__(self, zone: str, request_id: UUID) -> Awaitable[Frozen | None]: ...
+
+
+Readiness = Callable[[], Awaitable[Mapping[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Optional helpers of the console; what is not given is done without.
+
+    Parameters
+    ----------
+    ready
+        Names each part that is not ready yet, with what it waits for; empty when all is well.
+    explain
+        Explains a request from its zone's state.
+    stats
+        Counters of the agents, for ``/metrics``.
+    wait_s
+        Seconds to wait for a verdict when the caller does not say.
+    stopping
+        Set when the server drains: streams end.
+    poll_s
+        Seconds between looks for new events while somebody follows.
+    """
+
+    ready: Readiness | None = None
+    explain: Explain | None = None
+    stats: Stats = field(default_factory=Stats)
+    wait_s: float = 5.0
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    poll_s: float = 0.25
+
+
+class Site:
+    """One running console: its ports and the directory of zones that it last saw."""
+
+    STALE_S = 5.0
+
+    def __init__(self, store: Store, clock: Clock, services: Services) -> None:
+        self.store = store
+        self.clock = clock
+        self.services = services
+        self._directory: Directory | None = None
+        self._seen = 0.0
+
+    async def directory(self, *, fresh: bool = False) -> Directory:
+        """Give the directory of zones, at most five seconds old; ``fresh`` reads it again."""
+        if fresh or self._directory is None or time.monotonic() - self._seen > self.STALE_S:
+            self._directory = Directory.of(await self.store.zones(), self._directory)
+            self._seen = time.monotonic()
+        return self._directory
+
+    @property
+    def looked_at(self) -> float:
+        """When the directory was read, on the monotonic clock."""
+        return self._seen
+
+
+def _site(request: Request) -> Site:
+    site: Any = request.app.state.site
+    assert isinstance(site, Site)
+    return site
+
+
+AtSite = Annotated[Site, Depends(_site)]

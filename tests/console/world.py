@@ -1,0 +1,191 @@
+"""A console on the in-memory store, with two zones that rows alone make known."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from httpx2 import AsyncClient
+
+from engine.ports import Decided, RowChange, Store, ZoneAppend
+from schemas.base import Label, derive_id
+from schemas.catalogue import ServiceType, Site, SkillDemand
+from schemas.envelope import CommandEnvelope, Outcome
+from schemas.place import Place, TimeWindow
+from schemas.request import RequestState
+from schemas.views import OfferView, RequestView, SeatView, VisitView, ZoneView
+from schemas.zone import Policy, ZoneConfig
+
+NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)  # a Monday, 09:00 in Shanghai
+INSIDE = {"lon": 121.4012345, "lat": 31.2112345}
+
+
+@dataclass
+class SetClock:
+    """A clock that stands where it is put."""
+
+    time: datetime = NOW
+
+    def now(self) -> datetime:
+        return self.time
+
+
+def square(west: float, south: float, side: float = 0.02) -> tuple[tuple[tuple[float, float], ...], ...]:
+    east, north = west + side, south + side
+    return (((west, south), (east, south), (east, north), (west, north), (west, south)),)
+
+
+def label(text: str) -> Label:
+    return Label(zh=text, en=text)
+
+
+def service(name: str = "elder-visit", **fields: Any) -> ServiceType:
+    defaults: dict[str, Any] = {
+        "id": name,
+        "name": label(name),
+        "demands": (SkillDemand(skill="care"),),
+        "duration_s": 3_600,
+    }
+    return ServiceType(**(defaults | fields))
+
+
+def zone_view(zone: str, west: float, *services: ServiceType, version: int = 1) -> ZoneView:
+    config = ZoneConfig(id=zone, name=label(zone), level="subdistrict", boundary=square(west, 31.20))
+    site = Site(id=f"{zone}-home", zone=zone, name=label("site"), place=Place(lon=west + 0.01, lat=31.21))
+    return ZoneView(
+        zone=zone,
+        version=version,
+        name=config.name,
+        level=config.level,
+        config=config,
+        policy=Policy(),
+        service_types=services or (service(),),
+        sites=(site,),
+    )
+
+
+def need(**fields: Any) -> dict[str, Any]:
+    """A request that can be taken in, as JSON; a field given as ``None`` is left out."""
+    start = NOW + timedelta(hours=4)
+    whole = {
+        "service_type": "elder-visit",
+        "place": INSIDE,
+        "windows": [{"start": start.isoformat(), "end": (start + timedelta(hours=3)).isoformat()}],
+    } | fields
+    return {name: value for name, value in whole.items() if value is not None}
+
+
+def window(start_h: float, end_h: float) -> dict[str, str]:
+    return {
+        "start": (NOW + timedelta(hours=start_h)).isoformat(),
+        "end": (NOW + timedelta(hours=end_h)).isoformat(),
+    }
+
+
+def offered(zone: str = "north", name: str = "r1", *, volunteer: str = "v1", **fields: Any) -> RequestView:
+    """A row of a request with one offered seat."""
+    request_id, when = derive_id("request", name), TimeWindow(start=NOW, end=NOW + timedelta(hours=1))
+    seat = SeatView(
+        seat=0, skill="care", level=1, state="offered", volunteer=volunteer, offer_id=derive_id("offer", name)
+    )
+    defaults: dict[str, Any] = {
+        "zone": zone,
+        "request_id": request_id,
+        "version": 5,
+        "state": RequestState.OFFERED,
+        "service_type": "elder-visit",
+        "priority": 2,
+        "crew": 1,
+        "place": Place(lon=121.401, lat=31.211),
+        "site": None,
+        "beneficiary": None,
+        "source": "api",
+        "windows": (when,),
+        "respond_by": NOW + timedelta(hours=2),
+        "complete_by": None,
+        "created_at": NOW,
+        "updated_at": NOW,
+        "visit": VisitView(visit_id=derive_id("visit", name), team="t1", window=when, seats=(seat,)),
+    }
+    return RequestView(**(defaults | fields))
+
+
+def offer_of(row: RequestView) -> OfferView:
+    assert row.visit is not None
+    seat = row.visit.seats[0]
+    assert seat.offer_id is not None
+    assert seat.volunteer is not None
+    return OfferView(
+        offer_id=seat.offer_id,
+        zone=row.zone,
+        version=row.version,
+        request_id=row.request_id,
+        visit_id=row.visit.visit_id,
+        seat=0,
+        volunteer=seat.volunteer,
+        asked=seat.volunteer,
+        state="open",
+        window=row.visit.window,
+        offered_at=NOW,
+        expires_at=NOW + timedelta(minutes=30),
+    )
+
+
+@dataclass
+class World:
+    """Console, store and clock, and a zone that says what it is told to say."""
+
+    store: Store
+    clock: SetClock
+    client: AsyncClient
+    heads: dict[str, int] = field(default_factory=dict)
+
+    async def show(self, *rows: ZoneView | RequestView | OfferView) -> None:
+        """Put rows into the read model, by a commit as any other."""
+        for row in rows:
+            table, key = _key(row)
+            command_id = derive_id("row", table, key, row.zone, self.heads.get(row.zone, 0))
+            await self._commit(row.zone, command_id, "accepted", rows=(RowChange(table, key, row),))
+
+    async def open(self) -> list[CommandEnvelope]:
+        """Every command at the door."""
+        return [CommandEnvelope.read(row.data) for row in await self.store.open_commands()]
+
+    async def decide(self, status: str = "accepted", code: str = "", detail: str = "") -> int:
+        """Give every open command the same outcome."""
+        rows = await self.store.open_commands()
+        for row in rows:
+            await self._commit(row.zone, row.command_id, status, code, detail)
+        return len(rows)
+
+    async def _commit(
+        self,
+        zone: str,
+        command_id: UUID,
+        status: Any,
+        code: str = "",
+        detail: str = "",
+        rows: tuple[RowChange, ...] = (),
+    ) -> None:
+        head = self.heads.setdefault(zone, 0)
+        outcome = Outcome(
+            command_id=command_id,
+            zone=zone,
+            status=status,
+            code=code,
+            detail=detail,
+            now=self.clock.now(),
+            before=head,
+            after=head,
+        )
+        await self.store.commit([ZoneAppend(zone, head, (Decided(outcome, (), rows),), None)])
+
+
+def _key(row: ZoneView | RequestView | OfferView) -> tuple[Any, str]:
+    match row:
+        case ZoneView():
+            return "zone", row.zone
+        case RequestView():
+            return "request", str(row.request_id)
+        case OfferView():
+            return "offer", str(row.offer_id)
