@@ -80,7 +80,9 @@ class Stream:
         for volunteer in volunteers:
             self._people.setdefault(home[volunteer.team], []).append(volunteer)
 
-    def day(self, number: int, midnight: datetime, seconds: Sequence[int], factors: Mapping[str, float]) -> list[Arrival]:
+    def day(
+        self, number: int, midnight: datetime, seconds: Sequence[int], factors: Mapping[str, float]
+    ) -> list[Arrival]:
         """Make one day's requests.
 
         Parameters
@@ -96,9 +98,7 @@ class Stream:
         count = len(seconds)
         weights = [asking.share * factors.get(asking.service.id, 1.0) for asking in self._askings]
         kinds = [
-            asking
-            for asking, part in zip(self._askings, shares(count, weights), strict=True)
-            for _ in range(part)
+            asking for asking, part in zip(self._askings, shares(count, weights), strict=True) for _ in range(part)
         ]
         rng.shuffle(kinds)
         moments = [midnight + timedelta(seconds=second) for second in seconds]
@@ -173,9 +173,10 @@ class Stream:
         else:  # a place outside every subdistrict is reached by its site alone
             place = site.place
             where = {"site": site.id}
-        beneficiary = None
+        beneficiary, note = None, ""
         if at_home:
             someone = person(f"b-{key}", rng, note=rng.choice(NOTES))
+            note = someone.note
             beneficiary = BeneficiaryIn(
                 id=someone.id,
                 name=someone.name,
@@ -183,7 +184,7 @@ class Stream:
                 address=someone.address,
                 tier=rng.choices((0, 1, 2, 3), (0.55, 0.25, 0.15, 0.05))[0],
             )
-        preferred = ()
+        preferred: tuple[str, ...] = ()
         if rng.random() < asking.repeats:
             preferred = self._known(zone, asking, place, window, rng)
         priority = None
@@ -196,7 +197,7 @@ class Stream:
             preferred=preferred,
             priority=priority,
             load=20 if service.id == "meal-round" else 0,
-            note=someone.note if beneficiary is not None else "",
+            note=note,
             source="hotline" if at_home else "site",
             **where,  # type: ignore[arg-type]
         )
@@ -212,7 +213,9 @@ class Stream:
         known = [
             volunteer.id
             for volunteer in self._people.get(zone, ())
-            if any(slot.weekday == local.weekday() and slot.start_min <= minute < slot.end_min for slot in volunteer.weekly)
+            if any(
+                slot.weekday == local.weekday() and slot.start_min <= minute < slot.end_min for slot in volunteer.weekly
+            )
             and any(held.skill == demand.skill and held.level >= demand.level for held in volunteer.skills)
             and distance_m(volunteer.home, place) <= min(volunteer.reach_m, asking.service.reach_m or 10_000)
         ]

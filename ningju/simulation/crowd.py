@@ -97,9 +97,7 @@ def crowd(ground: Ground, seed: int, volunteers: int, first_day: datetime) -> Cr
 
 
 class _Maker:
-    def __init__(
-        self, rng: random.Random, first_day: datetime, people: list[Volunteer], ages: dict[str, int]
-    ) -> None:
+    def __init__(self, rng: random.Random, first_day: datetime, people: list[Volunteer], ages: dict[str, int]) -> None:
         self.rng = rng
         self.first_day = first_day
         self.people = people
