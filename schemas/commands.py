@@ -184,11 +184,15 @@ class EndReferral(Frozen):
 
 
 class CancelReferral(Frozen):
-    """Saga: the origin asks the guest to stop; a visit under way is finished all the same."""
+    """Saga: the origin asks the guest to stop; a visit under way is finished all the same.
+
+    With ``origin`` a guest that does not know the referral yet answers too, and will not admit it afterwards.
+    """
 
     kind: Literal["cancel_referral"] = "cancel_referral"
     referral_id: UUID
     request_id: UUID
+    origin: Identifier | None = None
     reason: Reason = ""
 
 

@@ -93,9 +93,10 @@ class NoticeReached(Frozen):
 
 
 class ItemRefused(Frozen):
-    """A plan's item that did not stand, and the rule or precondition that it failed."""
+    """An item of a plan (``request_id``), roster or catalogue (``item``) that did not stand, and why."""
 
-    request_id: UUID
+    request_id: UUID | None = None
+    item: str = ""
     reason: Reason
 
 

@@ -35,7 +35,11 @@ class Weights(Frozen):
 
 
 class Policy(Frozen):
-    """How a zone runs: hours, expiries, graces, hops, matching. Durations in seconds, minutes of the local day."""
+    """How a zone runs: hours, expiries, graces, hops, matching. Durations in seconds, minutes of the local day.
+
+    A crew must be complete ``cut_off_s`` before the start; where the search for it began so late that this leaves less,
+    ``cut_off_share`` of the time between the beginning of the search and the start.
+    """
 
     timezone: str = "Asia/Shanghai"
     quiet_start_min: Minute = 21 * 60
@@ -43,6 +47,7 @@ class Policy(Frozen):
     offer_expiry_s: Seconds = 1_800
     offer_expiry_min_s: Seconds = 300
     cut_off_s: Seconds = 7_200
+    cut_off_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     check_in_grace_s: Seconds = 900
     finish_grace_s: Seconds = 3_600
     last_window_grace_s: Seconds = 1_800

@@ -1,0 +1,73 @@
+"""Quiet hours and the local day: when nobody is asked, and when expiries stand still."""
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from schemas.zone import Policy
+
+DAY_MIN = 1_440
+
+
+@lru_cache(maxsize=64)
+def local_zone(name: str) -> ZoneInfo:
+    """Time zone by its IANA name.
+
+    Raises
+    ------
+    zoneinfo.ZoneInfoNotFoundError
+        When there is none of that name.
+    """
+    return ZoneInfo(name)
+
+
+def local(policy: Policy, moment: datetime) -> datetime:
+    """The moment on the zone's wall clock."""
+    return moment.astimezone(local_zone(policy.timezone))
+
+
+def local_day(policy: Policy, moment: datetime) -> datetime:
+    """Start of the local day that holds ``moment``, in UTC."""
+    return local(policy, moment).replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
+
+
+def at_minute(policy: Policy, day: datetime, minute: int, days: int = 0) -> datetime:
+    """The moment at a minute of the local day that holds ``day`` or comes ``days`` after it, in UTC."""
+    midnight = local(policy, day).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    return (midnight + timedelta(days=days, minutes=minute)).astimezone(UTC)
+
+
+def quiet_until(policy: Policy, moment: datetime) -> datetime | None:
+    """When the quiet hours that hold ``moment`` end, or nothing when it is not in any."""
+    start, end = policy.quiet_start_min, policy.quiet_end_min
+    if start == end:
+        return None
+    wall = local(policy, moment)
+    minute = wall.hour * 60 + wall.minute
+    if start < end:
+        return at_minute(policy, moment, end) if start <= minute < end else None
+    if minute >= start:
+        return at_minute(policy, moment, end, days=1)
+    return at_minute(policy, moment, end) if minute < end else None
+
+
+def waking(policy: Policy, moment: datetime) -> datetime:
+    """First moment at or after ``moment`` when people may be asked."""
+    return quiet_until(policy, moment) or moment
+
+
+def next_quiet(policy: Policy, moment: datetime) -> datetime | None:
+    """When the next quiet hours after a waking ``moment`` begin, or nothing when there are none."""
+    if policy.quiet_start_min == policy.quiet_end_min:
+        return None
+    today = at_minute(policy, moment, policy.quiet_start_min)
+    return today if today > moment else at_minute(policy, moment, policy.quiet_start_min, days=1)
+
+
+def after_waking(policy: Policy, moment: datetime, length: timedelta) -> datetime:
+    """When ``length`` of waking time has gone by since ``moment``: time stands still in quiet hours."""
+    moment = waking(policy, moment)
+    while (quiet := next_quiet(policy, moment)) is not None and moment + length > quiet:
+        length -= quiet - moment
+        moment = waking(policy, quiet)
+    return moment + length
