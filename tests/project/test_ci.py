@@ -55,10 +55,13 @@ def make(root, tmp_path):
     (tmp_path / "requirements.lock").touch()
     (tmp_path / "requirements-dev.lock").touch()
 
+    # These tests may run under make themselves; its flags and variables are not ours.
+    outer = {"MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS", "VENV", "PYTHON", "ARGS"}
+    clean = {key: value for key, value in os.environ.items() if key not in outer}
+
     def call(*arguments):
-        return subprocess.run(
-            ["make", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
-        )
+        command = ["make", *arguments]
+        return subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=60, check=False)
 
     return call
 
