@@ -142,6 +142,10 @@ class RequestRecord:
     served_by: str | None = None
     stars: Stars | None = None
 
+    def changed(self, **fields: Any) -> Self:
+        """Copy with some fields replaced."""
+        return replace(self, **fields)
+
     @property
     def guest(self) -> bool:
         """Whether another zone is the origin."""
