@@ -63,21 +63,21 @@ class Ground:
         return tuple(zone for zone in self.zones if zone.level == "subdistrict")
 
 
-def zone_configs(rings: Mapping[str, Ring], *, alone: bool = False) -> tuple[ZoneConfig, ...]:
+def zone_configs(boundaries: Mapping[str, tuple[Ring, ...]], *, alone: bool = False) -> tuple[ZoneConfig, ...]:
     """Build the tree of zones: the district first, then its subdistricts; siblings are ordered by nearness.
 
     Parameters
     ----------
-    rings
-        Closed boundary of each subdistrict, in WGS-84.
+    boundaries
+        Closed rings of each subdistrict, in WGS-84, the largest first.
     alone
         Whether a single subdistrict stands without a district above it.
     """
-    centres = {zone: Polygon(ring).centroid for zone, ring in rings.items()}
+    centres = {zone: Polygon(rings[0]).centroid for zone, rings in boundaries.items()}
     names = dict(SUBDISTRICTS)
 
     def nearness(zone: str) -> tuple[str, ...]:
-        others = [other for other in rings if other != zone]
+        others = [other for other in boundaries if other != zone]
         return tuple(sorted(others, key=lambda other: (centres[zone].distance(centres[other]), other)))
 
     children = tuple(
@@ -87,14 +87,14 @@ def zone_configs(rings: Mapping[str, Ring], *, alone: bool = False) -> tuple[Zon
             level="subdistrict",
             parent=None if alone else DISTRICT,
             siblings=nearness(zone),
-            boundary=(rings[zone],),
+            boundary=boundaries[zone],
         )
-        for zone in rings
+        for zone in boundaries
     )
     if alone:
         return children
     # The district has no siblings of its own: what its teams cannot serve may go to a subdistrict.
-    return (ZoneConfig(id=DISTRICT, name=DISTRICT_NAME, level="district", siblings=tuple(rings)), *children)
+    return (ZoneConfig(id=DISTRICT, name=DISTRICT_NAME, level="district", siblings=tuple(boundaries)), *children)
 
 
 def tiling(rng: random.Random) -> dict[str, Ring]:
@@ -157,7 +157,7 @@ def own_ground(seed: int) -> Ground:
                 )
             )
     spots = {zone: tuple(site.place for site in sites if site.zone == zone) for zone in rings}
-    return Ground(zone_configs(rings), tuple(sites), spots)
+    return Ground(zone_configs({zone: (ring,) for zone, ring in rings.items()}), tuple(sites), spots)
 
 
 def tiny_ground(seed: int) -> Ground:
@@ -174,7 +174,7 @@ def tiny_ground(seed: int) -> Ground:
         )
         for number in range(1, 9)
     )
-    return Ground(zone_configs({zone: ring}, alone=True), sites, {zone: tuple(site.place for site in sites)})
+    return Ground(zone_configs({zone: (ring,)}, alone=True), sites, {zone: tuple(site.place for site in sites)})
 
 
 def inside(ring: Ring, rng: random.Random) -> Place:
