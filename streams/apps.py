@@ -1,0 +1,145 @@
+"""One Faust app for each role, each with a consumer group of its own."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import faust
+from faust.sensors.monitor import Monitor
+from faust.types import StreamT
+from faust.types.transports import TransportT
+
+from streams.driver import Transport
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where the broker is and how to consume from it.
+
+    Parameters
+    ----------
+    bootstrap
+        ``host:port``, several divided by commas.
+    fetch_max_wait_ms
+        How long the broker may hold a fetch that finds nothing. The embedded broker holds it to the end whatever comes in.
+    watchdog_s
+        Seconds of lag without a commit after which the role ends.
+    commit_s
+        Seconds between commits of offsets.
+    """
+
+    bootstrap: str
+    fetch_max_wait_ms: int = 500
+    watchdog_s: float = 60.0
+    commit_s: float = 1.0
+
+    @classmethod
+    def embedded(cls, bootstrap: str, *, watchdog_s: float = 60.0) -> "Connection":
+        """Return what suits the embedded broker."""
+        return cls(bootstrap, fetch_max_wait_ms=10, watchdog_s=watchdog_s)
+
+
+class QuietMonitor(Monitor):
+    """Faust's statistics without their cost for every message; nothing reads them."""
+
+    def on_message_in(self, tp: Any, offset: int, message: Any) -> None:
+        """Do nothing."""
+
+    def on_stream_event_in(self, tp: Any, offset: int, stream: Any, event: Any) -> None:
+        """Do nothing."""
+
+    def on_stream_event_out(self, tp: Any, offset: int, stream: Any, event: Any, state: Any = None) -> None:
+        """Do nothing."""
+
+    def on_message_out(self, tp: Any, offset: int, message: Any) -> None:
+        """Do nothing."""
+
+    def track_tp_end_offset(self, tp: Any, offset: int) -> None:
+        """Do nothing."""
+
+
+class RoleApp(faust.App):
+    """A Faust app with the hardened driver, no web server, no tables, no files, and an end that says why.
+
+    Parameters
+    ----------
+    role
+        Its group is ``ningju-<role>``.
+    """
+
+    def __init__(self, role: str, connection: Connection, *, group: str | None = None) -> None:
+        self.fetch_max_wait_ms = connection.fetch_max_wait_ms
+        self.watchdog_s = connection.watchdog_s
+        self.excuse: Callable[[], bool] | None = None
+        super().__init__(
+            group or f"ningju-{role}",
+            broker=[f"kafka://{address}" for address in connection.bootstrap.split(",")],
+            autodiscover=False,
+            origin=None,
+            web_enabled=False,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            processing_guarantee="at_least_once",
+            consumer_auto_offset_reset="earliest",
+            broker_commit_interval=connection.commit_s,
+            broker_commit_every=1_000_000,  # by time alone: committing inside the fetch loop holds up the fetching
+            key_serializer="raw",
+            value_serializer="raw",
+            stream_wait_empty=False,  # else a stop waits for ever for what cannot be acknowledged
+            Monitor=QuietMonitor,
+        )
+
+    def excused(self) -> bool:
+        """Tell whether standing still has a known reason just now."""
+        return self.excuse is not None and self.excuse()
+
+    def _new_transport(self) -> TransportT:
+        return Transport(self.conf.broker_consumer, self, loop=self.loop)
+
+    def _new_producer_transport(self) -> TransportT:
+        return Transport(self.conf.broker_producer, self, loop=self.loop)
+
+    async def _on_agent_error(self, agent: Any, exc: BaseException) -> None:
+        # Stock acknowledges the message and starts the agent again behind it.
+        await self.crash(exc)
+
+    def _create_directories(self) -> None:
+        """Do nothing: there are no tables, so there is nothing to keep in files."""
+
+    def consume(self, topic: str, agent: Callable[[StreamT[Any]], Awaitable[None]]) -> None:
+        """Bind ``agent`` to ``topic``: it gets raw bytes, acknowledges by itself, and an error in it ends the role."""
+
+        async def run(stream: StreamT[Any]) -> None:
+            await agent(stream.noack())
+
+        channel = self.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+        self.agent(channel, name=f"{self.conf.id}:{topic}", concurrency=1)(run)
+
+    async def until_ended(self) -> None:
+        """Wait until the app is stopped.
+
+        Raises
+        ------
+        BaseException
+            Whatever ended it, when it did not end by `stop`.
+        """
+        await self.wait_until_stopped()
+        if self.crash_reason is not None:
+            raise self.crash_reason
+
+
+async def run_until_ended(*apps: RoleApp) -> None:
+    """Start ``apps`` in this event loop and run them until one fails or all are stopped; then stop the rest."""
+    try:
+        for app in apps:
+            await app.start()
+        async with asyncio.TaskGroup() as group:
+            for app in apps:
+                group.create_task(app.until_ended())
+    finally:
+        for app in apps:
+            await app.stop()

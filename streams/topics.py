@@ -1,0 +1,58 @@
+"""Topics, the records in them, and how a record's metadata looks on the wire (CloudEvents 1.0, binary mode)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+CONTENT_TYPE: Final = "application/json"
+SPEC_VERSION: Final = "1.0"
+
+Headers = list[tuple[str, bytes]]
+
+
+class Topic(StrEnum):
+    """The topics; all have the same number of partitions and, but for requests, the zone's id as key."""
+
+    REQUESTS = "ningju.requests"
+    COMMANDS = "ningju.commands"
+    EVENTS = "ningju.events"
+    DEAD_LETTERS = "ningju.deadletters"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record to be sent: ``headers`` as Kafka has them, ``key`` is the zone's id."""
+
+    key: bytes
+    value: bytes
+    headers: Headers = field(default_factory=list)
+
+
+def encode_headers(*, id: str, type: str, source: str, **extensions: object) -> Headers:
+    """Write CloudEvents attributes as Kafka headers.
+
+    Parameters
+    ----------
+    id, type, source
+        The required attributes.
+    **extensions
+        Written under their own names, as text; ``None`` is left out.
+    """
+    headers = [
+        ("ce_specversion", SPEC_VERSION.encode()),
+        ("ce_id", id.encode()),
+        ("ce_type", type.encode()),
+        ("ce_source", source.encode()),
+        ("content-type", CONTENT_TYPE.encode()),
+    ]
+    headers += [(name, str(value).encode()) for name, value in extensions.items() if value is not None]
+    return headers
+
+
+def decode_headers(headers: Iterable[tuple[str, bytes]] | Mapping[str, bytes] | None) -> dict[str, str]:
+    """Read Kafka headers as text; the last of a repeated name wins, bytes that are not UTF-8 are replaced."""
+    if headers is None:
+        return {}
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    return {name: value.decode(errors="replace") for name, value in pairs if value is not None}
