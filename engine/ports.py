@@ -245,6 +245,10 @@ class Door(Protocol):
         """The inbox row of a command, open or not (its ``data`` is the stamped envelope)."""
         ...
 
+    async def submitted(self, request_id: UUID) -> OpenCommand | None:
+        """The inbox row of the ``SubmitRequest`` command that brought this request, open or not."""
+        ...
+
 
 class Ledger(Protocol):
     """The truth: events by zone, with outcomes and read model written in the same transaction."""

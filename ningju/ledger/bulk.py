@@ -1,0 +1,102 @@
+"""Many rows by one statement, at the driver's own speed.
+
+SQLAlchemy turns each row's parameters into the driver's form, which costs more than the insert itself. Our columns need
+no turning (see ``tables``), so a statement is compiled once for a dialect and rows go to the driver as plain tuples.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Dialect, Table, delete, false, func, update
+from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
+from sqlalchemy.sql import ClauseElement, bindparam
+from sqlalchemy.sql.compiler import SQLCompiler
+
+Row = tuple[Any, ...]
+
+_DIALECTS: dict[str, Dialect] = {
+    "sqlite": SQLiteDialect(paramstyle="qmark"),
+    "postgresql": PGDialect(paramstyle="format"),  # type: ignore[no-untyped-call]
+}
+
+
+def insert_into(connection: Connection, table: Table) -> SqliteInsert | PostgresInsert:
+    """Begin an insert that understands ``ON CONFLICT`` in the connection's dialect."""
+    return _insert(connection.dialect.name, table)
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert rows given in the order of the table's columns, a counter left out."""
+    _many(connection, _insert_text(connection.dialect.name, table), rows)
+
+
+def upsert_rows(connection: Connection, table: Table, rows: Sequence[Row], *, keep: tuple[str, ...] = ()) -> None:
+    """Insert rows or replace those with the same primary key; a ``keep`` column survives a new null."""
+    _many(connection, _upsert_text(connection.dialect.name, table, keep), rows)
+
+
+def delete_rows(connection: Connection, table: Table, keys: Sequence[Row]) -> None:
+    """Delete rows by their primary keys."""
+    _many(connection, _delete_text(connection.dialect.name, table), keys)
+
+
+def clear_flag(connection: Connection, table: Table, flag: str, key: str, keys: Sequence[str]) -> None:
+    """Set a boolean column to false where ``key`` is one of ``keys``."""
+    _many(connection, _clear_text(connection.dialect.name, table, flag, key), [(one,) for one in keys])
+
+
+def _many(connection: Connection, statement: str, rows: Sequence[Row]) -> None:
+    if rows:
+        connection.exec_driver_sql(statement, list(rows))
+
+
+def _insert(dialect: str, table: Table) -> SqliteInsert | PostgresInsert:
+    return sqlite_insert(table).inline() if dialect == "sqlite" else postgres_insert(table).inline()
+
+
+def _columns(table: Table) -> list[str]:
+    return [column.name for column in table.columns if column is not table.autoincrement_column]
+
+
+@cache
+def _insert_text(dialect: str, table: Table) -> str:
+    return _text(dialect, _insert(dialect, table), _columns(table))
+
+
+@cache
+def _upsert_text(dialect: str, table: Table, keep: tuple[str, ...]) -> str:
+    statement = _insert(dialect, table)
+    keys = [column.name for column in table.primary_key]
+    new: dict[str, ColumnElement[Any]] = {
+        name: statement.excluded[name] for name in _columns(table) if name not in keys
+    }
+    for name in keep:
+        new[name] = func.coalesce(statement.excluded[name], table.c[name])
+    return _text(dialect, statement.on_conflict_do_update(index_elements=keys, set_=new), _columns(table))
+
+
+@cache
+def _delete_text(dialect: str, table: Table) -> str:
+    keys = list(table.primary_key)
+    statement = delete(table).where(*(column == bindparam(f"key_{column.name}") for column in keys))
+    return _text(dialect, statement, None, [f"key_{column.name}" for column in keys])
+
+
+@cache
+def _clear_text(dialect: str, table: Table, flag: str, key: str) -> str:
+    statement = update(table).where(table.c[key] == bindparam("key")).values({flag: false()})
+    return _text(dialect, statement, None, ["key"])
+
+
+def _text(dialect: str, statement: ClauseElement, columns: list[str] | None, order: list[str] | None = None) -> str:
+    compiled = statement.compile(dialect=_DIALECTS[dialect], column_keys=columns)
+    assert isinstance(compiled, SQLCompiler)
+    if compiled.positiontup != (order or columns):
+        raise AssertionError(f"parameters of {compiled} come in another order: {compiled.positiontup}")
+    return str(compiled)

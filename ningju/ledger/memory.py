@@ -1,0 +1,285 @@
+"""The ledger in memory: the contract in plain Python, for unit tests and deterministic simulation. Nothing survives."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+from engine.ports import (
+    Clock,
+    Conflict,
+    DeadLetter,
+    Delivery,
+    DueZone,
+    Enqueued,
+    Loaded,
+    NewCommand,
+    OpenCommand,
+    QueueFull,
+    Record,
+    RowChange,
+    Snapshot,
+    StoredPlan,
+    ZoneAppend,
+)
+from ningju.ledger import appends as batch
+from ningju.ledger.inspection import InboxRow, ZoneImage
+from ningju.ledger.memory_read_model import MemoryReadModel
+from ningju.ledger.settings import StoreSettings
+from ningju.ledger.stamping import known, stamped, submitted_request
+from ningju.ledger.waiting import Waiters
+from schemas.envelope import Outcome
+from schemas.person import Person
+from schemas.views import Notification
+
+
+@dataclass(slots=True)
+class _Inbox:
+    row: OpenCommand
+    fingerprint: str
+    bounded: bool
+
+
+@dataclass(slots=True)
+class _Zone:
+    records: list[Record] = field(default_factory=list)
+    next_due: datetime | None = None
+    snapshot: Snapshot | None = None
+
+
+@dataclass(slots=True)
+class _Letter:
+    letter: DeadLetter
+    count: int
+    first_at: datetime
+    last_at: datetime
+
+
+class MemoryStore(MemoryReadModel):
+    """All ports of ``engine.ports.Store``, in one process and one event loop."""
+
+    def __init__(self, clock: Clock, settings: StoreSettings | None = None) -> None:
+        super().__init__()
+        self._clock = clock
+        self._settings = settings or StoreSettings()
+        self._inbox: dict[UUID, _Inbox] = {}
+        self._open: dict[int, UUID] = {}
+        self._open_bounded = 0
+        self._submitted: dict[UUID, UUID] = {}
+        self._outcomes: dict[UUID, Outcome] = {}
+        self._zones: dict[str, _Zone] = {}
+        self._cursors: dict[str, dict[str, int]] = {}
+        self._notifications: dict[UUID, Delivery] = {}
+        self._pending: dict[UUID, None] = {}
+        self._plans: dict[str, StoredPlan] = {}
+        self._letters: dict[tuple[str, int, int], _Letter] = {}
+        self._persons: dict[str, Person] = {}
+        self._waiters = Waiters(self.outcomes)
+
+    async def close(self) -> None:
+        await self._waiters.close()
+
+    # ------------------------------------------------------------------------------------------------------------ door
+
+    async def enqueue(self, commands: Sequence[NewCommand]) -> list[Enqueued]:
+        return self._enqueue(commands)
+
+    def _enqueue(self, commands: Sequence[NewCommand]) -> list[Enqueued]:
+        new: dict[UUID, NewCommand] = {}
+        for command in commands:
+            if command.envelope.command_id not in self._inbox:
+                new.setdefault(command.envelope.command_id, command)
+        bounded = sum(command.bounded for command in new.values())
+        if bounded and bounded + self._open_bounded > self._settings.inbox_limit:
+            raise QueueFull(self._settings.retry_after)
+        now = self._clock.now()
+        answers = []
+        for command in commands:
+            envelope = command.envelope
+            stored = self._inbox.get(envelope.command_id)
+            if stored is not None:
+                answers.append(known(command, stored.fingerprint, stored.row.received_at, stored.row.zone))
+                continue
+            seq = len(self._inbox) + 1
+            row = OpenCommand(seq, envelope.command_id, envelope.zone, now, stamped(envelope, now))
+            self._inbox[envelope.command_id] = _Inbox(row, command.fingerprint, command.bounded)
+            self._open[seq] = envelope.command_id
+            self._open_bounded += command.bounded
+            request_id = submitted_request(envelope)
+            if request_id is not None:
+                self._submitted.setdefault(request_id, envelope.command_id)
+            self._persons.update((person.id, person) for person in command.persons)
+            answers.append(Enqueued(envelope.command_id, "new", now, envelope.zone))
+        return answers
+
+    async def open_commands(self, after: int = 0, limit: int = 1_000) -> list[OpenCommand]:
+        rows: list[OpenCommand] = []
+        for seq, command_id in self._open.items():  # insertion order is the order of seq
+            if seq > after:
+                rows.append(self._inbox[command_id].row)
+                if len(rows) == limit:
+                    break
+        return rows
+
+    async def open_count(self) -> int:
+        return len(self._open)
+
+    async def outcomes(self, command_ids: Collection[UUID]) -> dict[UUID, Outcome]:
+        return {one: self._outcomes[one] for one in command_ids if one in self._outcomes}
+
+    async def wait(self, command_id: UUID, timeout: float) -> Outcome | None:
+        return await self._waiters.wait(command_id, timeout)
+
+    async def command(self, command_id: UUID) -> OpenCommand | None:
+        stored = self._inbox.get(command_id)
+        return stored.row if stored else None
+
+    async def submitted(self, request_id: UUID) -> OpenCommand | None:
+        command_id = self._submitted.get(request_id)
+        return self._inbox[command_id].row if command_id else None
+
+    # ---------------------------------------------------------------------------------------------------------- ledger
+
+    async def heads(self) -> dict[str, int]:
+        return {name: len(zone.records) for name, zone in sorted(self._zones.items()) if zone.records}
+
+    async def load(self, zone: str) -> Loaded:
+        stored = self._zones.get(zone, _Zone())
+        snapshot = self._usable(stored)
+        return Loaded(snapshot, tuple(stored.records[snapshot.version if snapshot else 0 :]))
+
+    def _usable(self, stored: _Zone) -> Snapshot | None:
+        snapshot = stored.snapshot
+        usable = snapshot is not None and self._settings.snapshot_schema in (None, snapshot.schema)
+        return snapshot if usable else None
+
+    async def commit(self, appends: Sequence[ZoneAppend]) -> None:
+        for append in appends:
+            batch.check(append)
+        heads = {append.zone: len(self._zones[append.zone].records) for append in appends if append.zone in self._zones}
+        behind = batch.repeated(appends)
+        for append in appends:
+            if heads.get(append.zone, 0) != append.expected_version:
+                behind.add(append.zone)
+            heads[append.zone] = append.expected_version + sum(len(decided.records) for decided in append.decided)
+            if any(decided.outcome.command_id in self._outcomes for decided in append.decided):
+                behind.add(append.zone)
+        if behind:
+            raise Conflict(behind)
+        for append in appends:
+            self._append(append)
+        self._waiters.tell(batch.outcomes(appends))
+
+    def _append(self, append: ZoneAppend) -> None:
+        stored = self._zones.setdefault(append.zone, _Zone())
+        for decided in append.decided:
+            stored.records.extend(decided.records)
+            self._outcomes[decided.outcome.command_id] = decided.outcome
+            inbox = self._inbox.get(decided.outcome.command_id)
+            if inbox is not None and inbox.row.seq in self._open:
+                del self._open[inbox.row.seq]
+                self._open_bounded -= inbox.bounded
+        stored.next_due = append.next_due
+        if append.snapshot is not None:
+            stored.snapshot = append.snapshot
+        for row in batch.last_rows(append).values():
+            self.write_row(append.zone, row)
+
+    async def events(self, zone: str, after: int = 0, limit: int = 1_000) -> list[Record]:
+        return self._zones[zone].records[after : after + limit] if zone in self._zones else []
+
+    async def due_zones(self, now: datetime) -> list[DueZone]:
+        due = [
+            DueZone(name, zone.next_due, len(zone.records))
+            for name, zone in self._zones.items()
+            if zone.next_due is not None and zone.next_due <= now
+        ]
+        return sorted(due, key=lambda zone: (zone.due, zone.zone))
+
+    async def next_due(self) -> datetime | None:
+        return min((zone.next_due for zone in self._zones.values() if zone.next_due is not None), default=None)
+
+    async def drop_snapshots(self) -> None:
+        for zone in self._zones.values():
+            zone.snapshot = None
+
+    # ------------------------------------------------------------------------------------------------------- consumers
+
+    async def cursors(self, consumer: str) -> dict[str, int]:
+        return dict(self._cursors.get(consumer, {}))
+
+    async def settle(
+        self,
+        consumer: str,
+        cursors: Mapping[str, int],
+        commands: Sequence[NewCommand] = (),
+        notifications: Sequence[Notification] = (),
+    ) -> list[Enqueued]:
+        answers = self._enqueue(commands)
+        now = self._clock.now()
+        for notification in notifications:
+            if notification.key not in self._notifications:
+                self._notifications[notification.key] = Delivery(notification, now)
+                self._pending[notification.key] = None
+        mine = self._cursors.setdefault(consumer, {})
+        for zone, version in cursors.items():
+            mine[zone] = max(version, mine.get(zone, 0))
+        return answers
+
+    async def pending_notifications(self, limit: int = 500) -> list[Delivery]:
+        return [self._notifications[key] for key in list(self._pending)[:limit]]
+
+    async def delivered(self, keys: Collection[UUID]) -> None:
+        for key in keys:
+            self._pending.pop(key, None)
+
+    # --------------------------------------------------------------------------------------------------------- archive
+
+    async def put_plan(self, plan: StoredPlan) -> None:
+        self._plans.setdefault(plan.plan_hash, plan)
+
+    async def plan(self, plan_hash: str) -> StoredPlan | None:
+        return self._plans.get(plan_hash)
+
+    async def newest_plan(self, zone: str) -> StoredPlan | None:
+        return next((plan for plan in reversed(self._plans.values()) if plan.zone == zone), None)
+
+    async def dead_letter(self, letter: DeadLetter) -> None:
+        now = self._clock.now()
+        key = (letter.source, letter.partition, letter.offset)
+        stored = self._letters.setdefault(key, _Letter(letter, 0, now, now))
+        stored.count += 1
+        stored.last_at = now
+
+    async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
+        expired = self._clock.now() - self._settings.letter_expiry
+        letters = list(reversed(self._letters.values()))[:limit]
+        return [replace(one.letter, raw=b"") if one.first_at <= expired else one.letter for one in letters]
+
+    async def put_persons(self, persons: Sequence[Person]) -> None:
+        self._persons.update((person.id, person) for person in persons)
+
+    async def person(self, person_id: str) -> Person | None:
+        return self._persons.get(person_id)
+
+    async def erase_person(self, person_id: str) -> bool:
+        return self._persons.pop(person_id, None) is not None
+
+    # ------------------------------------------------------------------------------------------------------ inspection
+
+    async def image(self, zone: str) -> ZoneImage:
+        stored = self._zones.get(zone, _Zone())
+        return ZoneImage(len(stored.records), stored.next_due, self._usable(stored), self.documents(zone))
+
+    async def inbox_rows(self, after: int = 0, limit: int = 1_000) -> list[InboxRow]:
+        rows = list(self._inbox.values())[after : after + limit]
+        return [InboxRow(one.row, one.row.seq in self._open, self._outcomes.get(one.row.command_id)) for one in rows]
+
+    async def replace_rows(
+        self, zone: str, version: int, rows: Sequence[RowChange], snapshot: Snapshot | None = None
+    ) -> None:
+        stored = self._zones.get(zone)
+        if stored is None or len(stored.records) != version:
+            raise Conflict([zone])
+        self.replace_zone(zone, rows)
+        stored.snapshot = snapshot or stored.snapshot

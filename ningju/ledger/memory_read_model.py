@@ -1,0 +1,119 @@
+"""The read model in memory."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from engine.ports import Page, RequestQuery, RowChange
+from ningju.ledger.inspection import RowKey
+from ningju.ledger.paging import decode, encode, position
+from schemas.request import RequestState
+from schemas.views import OfferView, RequestView, TeamView, VolunteerView, ZoneView
+
+View = RequestView | OfferView | VolunteerView | TeamView | ZoneView
+
+
+class MemoryReadModel:
+    """Rows by zone, table and key, with the indexes that questions by id need."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, dict[RowKey, View]] = {}
+        self._requests: dict[UUID, dict[str, RequestView]] = {}
+        self._offers: dict[UUID, OfferView] = {}
+        self._visits: dict[UUID, dict[tuple[str, UUID], None]] = {}
+
+    def write_row(self, zone: str, row: RowChange) -> None:
+        """Write or delete one row."""
+        rows = self._rows.setdefault(zone, {})
+        old = rows.pop((row.table, row.key), None)
+        if isinstance(old, RequestView) and row.view is None:
+            self._requests.get(old.request_id, {}).pop(zone, None)
+        if isinstance(old, OfferView):
+            self._offers.pop(old.offer_id, None)
+        if row.view is not None:
+            rows[row.table, row.key] = row.view
+        if isinstance(row.view, RequestView):
+            self._requests.setdefault(row.view.request_id, {})[zone] = row.view
+            if row.view.visit is not None:
+                self._visits.setdefault(row.view.visit.visit_id, {})[zone, row.view.request_id] = None
+        if isinstance(row.view, OfferView):
+            self._offers[row.view.offer_id] = row.view
+
+    def replace_zone(self, zone: str, rows: Sequence[RowChange]) -> None:
+        """Throw a zone's rows away and write these."""
+        for table, key in list(self._rows.get(zone, {})):
+            self.write_row(zone, RowChange(table, key, None))  # type: ignore[arg-type]  # keys come from rows
+        for row in rows:
+            self.write_row(zone, row)
+
+    def documents(self, zone: str) -> dict[RowKey, bytes]:
+        """All rows of a zone as they would be stored."""
+        return {key: view.dump() for key, view in self._rows.get(zone, {}).items()}
+
+    async def request(self, request_id: UUID) -> tuple[RequestView, ...]:
+        rows = self._requests.get(request_id, {}).values()
+        return tuple(sorted(rows, key=lambda row: (row.referral is not None, row.created_at, row.zone)))
+
+    async def requests(self, query: RequestQuery) -> Page:
+        after = decode(query.cursor) if query.cursor else None
+        rows = sorted((row for rows in self._requests.values() for row in rows.values()), key=position)
+        found = [
+            row
+            for row in rows
+            if (query.guests or row.referral is None)
+            and query.zone in (None, row.zone)
+            and (not query.states or row.state in query.states)
+            and query.service_type in (None, row.service_type)
+            and (after is None or position(row) > after)
+        ]
+        page = tuple(found[: query.limit])
+        return Page(page, encode(page[-1]) if len(found) > len(page) else None)
+
+    async def offer(self, offer_id: UUID) -> OfferView | None:
+        return self._offers.get(offer_id)
+
+    async def offers(self, *, request_id: UUID | None = None, volunteer: str | None = None) -> list[OfferView]:
+        found = [
+            offer
+            for offer in self._offers.values()
+            if request_id in (None, offer.request_id) and volunteer in (None, offer.volunteer)
+        ]
+        return sorted(found, key=lambda offer: (offer.offered_at, str(offer.offer_id)))
+
+    async def visit(self, visit_id: UUID) -> RequestView | None:
+        rows = [
+            row
+            for zone, request_id in self._visits.get(visit_id, {})
+            if (row := self._requests.get(request_id, {}).get(zone)) is not None
+        ]
+        return choose_visit(visit_id, rows)
+
+    async def zones(self) -> list[ZoneView]:
+        found = [view for rows in self._rows.values() for view in rows.values() if isinstance(view, ZoneView)]
+        return sorted(found, key=lambda view: view.zone)
+
+    async def zone(self, zone: str) -> ZoneView | None:
+        return next((view for view in self._rows.get(zone, {}).values() if isinstance(view, ZoneView)), None)
+
+    async def roster(self, zone: str) -> tuple[list[TeamView], list[VolunteerView]]:
+        rows = self._rows.get(zone, {}).values()
+        teams = [view for view in rows if isinstance(view, TeamView)]
+        volunteers = [view for view in rows if isinstance(view, VolunteerView)]
+        return sorted(teams, key=lambda view: view.team.id), sorted(volunteers, key=lambda view: view.volunteer.id)
+
+    async def counts(self) -> dict[str, dict[RequestState, int]]:
+        counts: dict[str, dict[RequestState, int]] = {}
+        for rows in self._requests.values():
+            for row in rows.values():
+                if row.referral is None:
+                    zone = counts.setdefault(row.zone, {})
+                    zone[row.state] = zone.get(row.state, 0) + 1
+        return counts
+
+
+def choose_visit(visit_id: UUID, rows: Sequence[RequestView]) -> RequestView | None:
+    """The row that a visit's id means when origin and guest both have one: where it is now, else where it was last."""
+    return max(
+        rows,
+        key=lambda row: (row.visit is not None and row.visit.visit_id == visit_id, not row.state.ended, row.updated_at),
+        default=None,
+    )
