@@ -1,0 +1,95 @@
+"""What a plan in the making has given to whom: events, what is left of limits and of capacity."""
+
+import numpy as np
+
+from solvers.arrays import FAR, Arrays
+from solvers.costs import Chosen, tour_key
+from solvers.travel import Ints
+
+Seats = tuple[tuple[int, int], ...]
+
+
+class Diary:
+    """Mutable state of a search over plans; events of a person stand in no order, pads never match."""
+
+    def __init__(self, a: Arrays) -> None:
+        self.a = a
+        self.chosen: dict[int, tuple[int, Seats]] = {}
+        people = a.volunteers
+        width = a.busy_start.shape[1]
+        self.start = np.full((people, width + 2), FAR, dtype=np.int64)
+        self.end = np.full((people, width + 2), -FAR, dtype=np.int64)
+        self.place = np.zeros((people, width + 2), dtype=np.int64)
+        self.tour = np.full((people, width + 2), -1, dtype=np.int64)
+        self.start[:, :width], self.end[:, :width], self.place[:, :width] = a.busy_start, a.busy_end, a.busy_place
+        self.events = (a.busy_end > -FAR).sum(axis=1)
+        for who in np.flatnonzero(self.events).tolist():
+            for slot in range(int(self.events[who])):
+                self.tour[who, slot] = tour_key(a, who, int(self.start[who, slot]))
+        self.new = np.zeros(people, dtype=np.int64)
+        self.visits_left, self.seconds_left = a.limit_visits.copy(), a.limit_seconds.copy()
+        self.loads = bool(a.visit_load.any())
+        self.load_left = np.repeat(a.capacity[:, None], max(1, a.shift_start.shape[1]), axis=1) if self.loads else None
+        if self.load_left is not None:
+            for visit, crew in enumerate(a.filled):
+                for _, who, _ in crew.seats:
+                    fixed = a.fixed[visit]
+                    if who >= 0 and fixed is not None:
+                        self.load_left[who, tour_key(a, who, fixed)] -= a.visit_load[visit]
+
+    def add(self, visit: int, start: int, seats: Seats) -> None:
+        """Give a visit its start and its new seats."""
+        a = self.a
+        place, first = int(a.visit_place[visit]), int(a.first_row[visit])
+        for demand, who in seats:
+            length = int(a.row_duration[first + demand])
+            slot = int(self.events[who])
+            if slot >= self.start.shape[1]:
+                self._widen()
+            tour = tour_key(a, who, start)
+            self.start[who, slot], self.end[who, slot] = start, start + length
+            self.place[who, slot], self.tour[who, slot] = place, tour
+            self.events[who] += 1
+            self.new[who] += 1
+            self._spend(visit, who, start, length, tour, 1)
+        self.chosen[visit] = (start, seats)
+
+    def remove(self, visit: int) -> None:
+        """Take a visit out again."""
+        a = self.a
+        start, seats = self.chosen.pop(visit)
+        place, first = int(a.visit_place[visit]), int(a.first_row[visit])
+        for demand, who in seats:
+            length = int(a.row_duration[first + demand])
+            last = int(self.events[who]) - 1
+            found = (self.start[who] == start) & (self.end[who] == start + length) & (self.place[who] == place)
+            slot = last - int(found[last::-1].argmax())
+            for column, pad in ((self.start, FAR), (self.end, -FAR), (self.place, 0), (self.tour, -1)):
+                column[who, slot] = column[who, last]
+                column[who, last] = pad
+            self.events[who] = last
+            self.new[who] -= 1
+            self._spend(visit, who, start, length, tour_key(a, who, start), -1)
+
+    def _spend(self, visit: int, who: int, start: int, length: int, tour: int, times: int) -> None:
+        a = self.a
+        inside = (a.limit_start[who] <= start) & (start < a.limit_end[who])
+        self.visits_left[who, inside] -= times
+        self.seconds_left[who, inside] -= times * length
+        if self.load_left is not None:
+            self.load_left[who, tour] -= times * a.visit_load[visit]
+
+    def _widen(self) -> None:
+        def more(block: Ints, pad: int) -> Ints:
+            return np.pad(block, ((0, 0), (0, max(2, block.shape[1]))), constant_values=pad)
+
+        self.start, self.end = more(self.start, FAR), more(self.end, -FAR)
+        self.place, self.tour = more(self.place, 0), more(self.tour, -1)
+
+    def replace(self, chosen: Chosen) -> None:
+        """Make the plan this one, touching only what differs."""
+        for visit in [v for v, choice in self.chosen.items() if chosen.get(v) != choice]:
+            self.remove(visit)
+        for visit, (start, seats) in chosen.items():
+            if visit not in self.chosen:
+                self.add(visit, start, seats)
