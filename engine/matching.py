@@ -1,0 +1,246 @@
+"""When a zone wants matching, what is asked of the solver, and what becomes of its plan: the matcher's pure half."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from engine.deadlines import askable, next_hop, next_start, seconds
+from engine.eligibility import Frame, build_commitments, build_team, build_visit, build_volunteer, travel_modes
+from engine.ports import NewCommand, StoredPlan
+from engine.zone import RequestRecord, Zone
+from schemas import problem as p
+from schemas.base import derive_id
+from schemas.commands import ProposedSeat, ProposedVisit, ProposePlan
+from schemas.envelope import Actor, CommandEnvelope
+from schemas.events import (
+    CatalogueChanged,
+    Event,
+    NoticeReached,
+    OfferEnded,
+    PlanAdopted,
+    RequestChanged,
+    RequestEnded,
+    RequestQueued,
+    RosterChanged,
+    SeatVacated,
+    VisitReleased,
+    ZoneConfigured,
+)
+from schemas.plan import Assignment, LeftOut, Plan
+from schemas.problem import Limits, Problem
+from schemas.request import Need
+from schemas.zone import Policy, Weights
+
+MATCHER = Actor(kind="system", id="matcher")
+
+ITEMS_A_COMMAND = 200
+"""Items of one proposal: with crews of four it stays well below 256 KB."""
+
+_STIRRING = (
+    ZoneConfigured,
+    CatalogueChanged,
+    RosterChanged,
+    RequestQueued,
+    RequestChanged,
+    RequestEnded,
+    NoticeReached,
+    OfferEnded,
+    SeatVacated,
+    VisitReleased,
+)
+
+
+def stirs(event: Event) -> bool:
+    """Whether an event may change what could be matched; a plan that was refused in part is one such."""
+    return isinstance(event, _STIRRING) or (isinstance(event, PlanAdopted) and bool(event.refused))
+
+
+@dataclass(frozen=True, slots=True)
+class Posed:
+    """What the solver is asked for a zone at one moment. No problem: nothing can be asked of anybody now.
+
+    ``wake`` is when to look again though nothing happens: the end of quiet hours.
+    """
+
+    zone: Zone
+    now: datetime
+    frame: Frame
+    problem: Problem | None
+    limits: Limits
+    wake: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What becomes of a plan: its evidence, what is offered now, and the commands that say so."""
+
+    plan: StoredPlan
+    items: tuple[ProposedVisit, ...]
+    commands: tuple[NewCommand, ...]
+
+
+def pose(zone: Zone, now: datetime, *, seed: int = 1) -> Posed:
+    """Pose the matching problem of a zone: every request with an empty seat, everybody on its roster, what stands.
+
+    Parameters
+    ----------
+    now
+        The moment for which people could be asked.
+    seed
+        Of the solve.
+    """
+    policy = zone.policy
+    waiting = [record for record in zone.matchable() if _possible(policy, record, now)]
+    asleep = [record for record in waiting if record.need is not None and askable(policy, record.need, now) > now]
+    wake = min((askable(policy, record.need, now) for record in asleep if record.need is not None), default=None)
+    records = [record for record in waiting if record not in asleep and not _held_back(policy, record)]
+    ends = [window.end for record in records if record.need is not None for window in record.need.windows]
+    frame = Frame(zone, now, now, max((min(end, now + _horizon(policy)) for end in ends), default=now))
+    limits = Limits(
+        iterations=policy.solver_iterations,
+        seed=seed,
+        method="auto" if policy.matching == "ningju" else "nearest_first",
+    )
+    if not records or not zone.volunteers:
+        return Posed(zone, now, frame, None, limits, wake)
+    posed_ids = {record.request_id for record in records}
+    visits = tuple(build_visit(record, frame) for record in records)
+    people = [zone.volunteers[name] for name in sorted(zone.volunteers)]
+    volunteers = tuple(build_volunteer(person, frame) for person in people)
+    commitments = tuple(
+        commitment for person in people for commitment in build_commitments(person.id, frame, without=posed_ids)
+    )
+    teams = tuple(build_team(zone.teams[name], frame) for name in sorted(zone.teams))
+    problem = Problem(
+        epoch=frame.epoch,
+        horizon=p.Span(start=frame.days[0].start, end=frame.days[-1].end),
+        locations=tuple(frame.places),
+        travel=travel_modes(policy),
+        visits=visits,
+        teams=teams,
+        volunteers=volunteers,
+        commitments=commitments,
+        levels=levels(policy.weights),
+    )
+    return Posed(zone, now, frame, problem, limits, wake)
+
+
+def levels(weights: Weights) -> tuple[p.CostLevel, ...]:
+    """Ordered cost levels with a zone's weights."""
+    return (
+        p.CostLevel(name="service", terms=(p.Term(name="left_out"),)),
+        p.CostLevel(name="promises", terms=(p.Term(name="told_otherwise", weight=weights.told_otherwise),)),
+        p.CostLevel(
+            name="quality",
+            terms=(
+                p.Term(name="lateness_total", weight=weights.lateness),
+                p.Term(name="continuity", weight=weights.continuity),
+                p.Term(name="preference", weight=weights.preference),
+                p.Term(name="fairness", weight=weights.fairness),
+                p.Term(name="travel_time", weight=weights.travel),
+                p.Term(name="scarcity", weight=weights.scarcity),
+            ),
+        ),
+    )
+
+
+def propose(posed: Posed, plan: Plan) -> Proposal:
+    """Turn a plan into commands: what is within its notice is offered, what nobody here could ever do is referred.
+
+    The rest of the plan stays tentative, in the plan table.
+    """
+    zone, now = posed.zone, posed.now
+    data = plan.changed(seconds=0.0).dump()
+    plan_hash = sha256(data).hexdigest()
+    stored = StoredPlan(plan_hash, zone.zone, zone.version, now, data)
+    by_id = {str(record.request_id): record for record in zone.requests.values()}
+    items = tuple(
+        item
+        for assignment in plan.assignments
+        if (item := _item(posed, by_id[assignment.visit], assignment)) is not None
+    )
+    refer = tuple(by_id[left.visit].request_id for left in plan.left_out if _hopeless(zone, by_id[left.visit], left))
+    chunks = [items[i : i + ITEMS_A_COMMAND] for i in range(0, len(items), ITEMS_A_COMMAND)]
+    if refer and not chunks:
+        chunks = [()]
+    commands = tuple(
+        NewCommand(
+            CommandEnvelope(
+                command_id=(command_id := derive_id("plan", zone.zone, zone.version, plan_hash, index)),
+                zone=zone.zone,
+                actor=MATCHER,
+                correlation_id=command_id,
+                received_at=now,
+                command=ProposePlan(
+                    plan_hash=plan_hash,
+                    solved_at_version=zone.version,
+                    items=chunk,
+                    refer=refer if index == 0 else (),
+                ),
+            )
+        )
+        for index, chunk in enumerate(chunks)
+    )
+    return Proposal(stored, items, commands)
+
+
+def _horizon(policy: Policy) -> timedelta:
+    return seconds(policy.horizon_s)
+
+
+def _possible(policy: Policy, record: RequestRecord, now: datetime) -> bool:
+    """Whether a start is left, within the horizon."""
+    if record.visit is not None and record.visit.occupied:
+        return True
+    start = next_start(policy, record, now)
+    return start is not None and start <= now + _horizon(policy)
+
+
+def _held_back(policy: Policy, record: RequestRecord) -> bool:
+    """Whether one seat at a time is asked for and one is under way."""
+    if policy.matching != "alert-next" or record.visit is None:
+        return False
+    return any(seat.state == "offered" for seat in record.visit.seats)
+
+
+def _item(posed: Posed, record: RequestRecord, assignment: Assignment) -> ProposedVisit | None:
+    """What is offered now of an assignment; nothing while its start is beyond its notice."""
+    start = posed.frame.moment(assignment.start)
+    need = record.need
+    if need is None or start - seconds(need.notice_s) > posed.now:
+        return None
+    zone = posed.zone
+    held = {seat.volunteer for seat in record.visit.seats if seat.volunteer} if record.visit is not None else set()
+    fresh = [seat for seat in assignment.crew if seat.volunteer not in held]
+    if zone.policy.matching == "alert-next":
+        fresh = _nearest(zone, need, fresh)
+    if not fresh:
+        return None
+    return ProposedVisit(
+        request_id=record.request_id,
+        seen=record.seen,
+        team=assignment.team or zone.volunteers[fresh[0].volunteer].team,
+        start=start,
+        seats=tuple(
+            ProposedSeat(demand=seat.demand, volunteer=seat.volunteer, seen=zone.seen(seat.volunteer)) for seat in fresh
+        ),
+    )
+
+
+def _nearest(zone: Zone, need: Need, seats: Iterable[p.FilledSeat]) -> list[p.FilledSeat]:
+    """The one seat whose person lives nearest, as flat as a district is."""
+
+    def way(seat: p.FilledSeat) -> tuple[float, str]:
+        home = zone.volunteers[seat.volunteer].home
+        east, north = (home.lon - need.place.lon) * 0.855, home.lat - need.place.lat
+        return (east * east + north * north, seat.volunteer)
+
+    return sorted(seats, key=way)[:1]
+
+
+def _hopeless(zone: Zone, record: RequestRecord, left: LeftOut) -> bool:
+    """Whether nobody here could serve it, whoever else is left out, and another zone may be asked."""
+    if left.candidates > 0 or (record.visit is not None and record.visit.occupied):
+        return False
+    return next_hop(zone, record) is not None
