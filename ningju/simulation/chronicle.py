@@ -72,8 +72,7 @@ class Chronicle:
         for envelope in self.events:
             event = envelope.event
             if isinstance(event, RequestReceived) and event.referral is None:
-                story = Story(envelope.zone, event.spec, event.need, envelope.now)
-                self.stories[event.spec.request_id] = story
+                self.stories[event.spec.request_id] = Story(envelope.zone, event.spec, event.need, envelope.now)
         planned: dict[tuple[str, UUID], TimeWindow] = {}
         arrived: dict[tuple[str, UUID], datetime] = {}
         for envelope in self.events:
