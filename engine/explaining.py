@@ -64,7 +64,7 @@ def explain(zone: Zone, request_id: UUID, now: datetime) -> Explanation | None:
 def _problem(zone: Zone, record: RequestRecord, now: datetime) -> p.Problem:
     need = record.need
     assert need is not None
-    frame = Frame(zone, now, now, max(max(window.end for window in need.windows), now))
+    frame = Frame(zone, now, now, max(*(window.end for window in need.windows), now))
     own = (record.request_id,)
     people = [zone.volunteers[name] for name in sorted(zone.volunteers)]
     visit = build_visit(record, frame)
