@@ -14,6 +14,9 @@ from solvers.rules import clashes, limits_hit, passing, shift_of
 from solvers.starts import MOST, inside_windows, possible_starts
 from solvers.travel import Floats, Ints
 
+MANY = 64
+"""People from which a visit is tried without the starts at which somebody comes from what stands, unless none fits."""
+
 TRIES = 12
 """Pairs (team, start) for which a crew is put together, best bound first."""
 
@@ -47,6 +50,7 @@ class _Block:
     legs: Ints
     bonus: Floats | None
     group_first: Ints
+    thorough: bool
 
 
 class Insertion:
@@ -77,11 +81,23 @@ class Insertion:
         if visit in self._kept:
             return self._kept[visit]
         block = self._block(visit, np.zeros(0, dtype=np.int64))
+        if block is None or not (block.thorough or self._able(block)):
+            block = self._block(visit, np.zeros(0, dtype=np.int64), thorough=True)
         if self.a.visits <= KEPT_UP_TO:
             self._kept[visit] = block
         return block
 
-    def _block(self, visit: int, extra: Ints) -> _Block | None:
+    @staticmethod
+    def _able(block: _Block) -> bool:
+        """Whether some team has enough people at some start, in an empty plan."""
+        first = block.group_first
+        able = np.ones((len(first), len(block.starts)), dtype=np.bool_)
+        for number, heads in enumerate(block.heads):
+            able &= np.add.reduceat(block.fine[number], first, axis=0, dtype=np.int64) >= heads
+        able &= np.add.reduceat(block.fine.any(axis=0), first, axis=0, dtype=np.int64) >= sum(block.heads)
+        return bool(able.any())
+
+    def _block(self, visit: int, extra: Ints, *, thorough: bool = False) -> _Block | None:
         a = self.a
         rows = tuple(row for row in a.rows_of(visit) if a.row_heads[row] > 0)
         lists = [self.candidates.of(row) for row in rows]
@@ -89,15 +105,18 @@ class Insertion:
             return None
         who = lists[0] if len(rows) == 1 else np.unique(np.concatenate(lists))
         one_team = bool(a.one_team[visit])
+        low, high = a.window_low[visit].min(), a.window_high[visit].max()
+        who = who[((a.shift_start[who] <= high) & (a.shift_end[who] > low)).any(axis=1)]
         if one_team:
             who = who[np.argsort(a.team[who], kind="stable")]
-        starts = possible_starts(a, visit, rows[0], who)
+        thorough = thorough or len(who) <= MANY
+        starts = possible_starts(a, visit, who, after_others=thorough)
         standing = self._standing.get(visit)
         if standing is not None:
             extra = np.append(extra, standing.start)
         if len(extra):
             starts = inside_windows(a, visit, np.concatenate((starts, extra)))
-        if not len(starts):
+        if not len(starts) or not len(who):
             return None
         fine = np.stack([passing(a, row, who, starts) for row in rows])
         if len(rows) > 1:
@@ -130,6 +149,7 @@ class Insertion:
             legs=legs,
             bonus=self._bonus(visit, who, starts),
             group_first=first,
+            thorough=thorough,
         )
 
     def _base(self, visit: int, rows: Sequence[int], who: Ints, there: Ints) -> Floats:
@@ -166,19 +186,12 @@ class Insertion:
         if block is None:
             rows = [row for row in a.rows_of(visit) if a.row_heads[row] > 0]
             return not all(self._certain(visit, row) for row in rows)
-        if len(block.starts) >= MOST:
-            return False
-        first = block.group_first
-        able = np.ones((len(first), len(block.starts)), dtype=np.bool_)
-        for number, heads in enumerate(block.heads):
-            able &= np.add.reduceat(block.fine[number], first, axis=0, dtype=np.int64) >= heads
-        able &= np.add.reduceat(block.fine.any(axis=0), first, axis=0, dtype=np.int64) >= sum(block.heads)
-        return not able.any()
+        return len(block.starts) < MOST and not self._able(block)
 
     def _certain(self, visit: int, row: int) -> bool:
         """Whether the row has candidates whose starts were too many to try them all."""
         who = self.candidates.of(row)
-        return bool(len(who)) and len(possible_starts(self.a, visit, row, who)) >= MOST
+        return bool(len(who)) and len(possible_starts(self.a, visit, who)) >= MOST
 
     # ------------------------------------------------------------------------------------------------- what is best now
 
@@ -210,7 +223,7 @@ class Insertion:
         way = a.travel.time(a.mode[who][:, None], diary.place[who], a.visit_place[visit])
         extra = inside_windows(a, visit, (ends + way)[diary.start[who] < diary.end[who]])
         extra = extra[~np.isin(extra, block.starts)]
-        return self._block(visit, extra[:96]) if len(extra) else None
+        return self._block(visit, extra[:MOST], thorough=True) if len(extra) else None
 
     def _best_of(
         self,
@@ -274,6 +287,8 @@ class Insertion:
         start, place, tour = diary.start[who, :used], diary.place[who, :used], diary.tour[who, :used]
         shift = shift_of(a, np.array(block.rows[0]), who[:, None], block.starts[None, :])
         same = (tour[:, None, :] == shift[:, :, None]) & (shift[:, :, None] >= 0)
+        if not same.any():
+            return np.zeros(shift.shape)
         when = block.starts[None, :, None]
         earlier = np.where(same & (start[:, None, :] <= when), start[:, None, :], -1)
         later = np.where(same & (start[:, None, :] > when), start[:, None, :], 2**61)

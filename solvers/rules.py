@@ -88,7 +88,7 @@ def service_reach(a: Arrays, row: Ints, who: Ints, start: Ints) -> Bools:
 def window(a: Arrays, row: Ints, who: Ints, start: Ints) -> Bools:
     """The visit may not start then."""
     visit = a.row_visit[row]
-    when = np.expand_dims(start, -1)
+    when = np.asarray(start)[..., None]
     inside = ((a.window_low[visit] <= when) & (when <= a.window_high[visit])).any(-1)
     return np.broadcast_to(~inside, np.broadcast_shapes(inside.shape, np.shape(who)))
 
@@ -101,14 +101,14 @@ def quiet_hours(a: Arrays, row: Ints, who: Ints, start: Ints) -> Bools:
 
 def _in_shift(a: Arrays, row: Ints, who: Ints, start: Ints) -> Bools:
     """Which shifts hold the visit, last axis the shifts; the way from and to a place other than home counts."""
-    begin, end = np.expand_dims(start, -1), np.expand_dims(start + a.row_duration[row], -1)
+    begin, end = np.asarray(start)[..., None], np.asarray(start + a.row_duration[row])[..., None]
     low, high = a.shift_start[who], a.shift_end[who]
     origin, target = a.shift_from[who], a.shift_to[who]
     if (origin >= 0).any():
-        mode, place = np.expand_dims(a.mode[who], -1), np.expand_dims(a.visit_place[a.row_visit[row]], -1)
+        mode, place = np.asarray(a.mode[who])[..., None], np.asarray(a.visit_place[a.row_visit[row]])[..., None]
         low = low + np.where(origin >= 0, a.travel.time(mode, np.maximum(origin, 0), place), 0)
     if (target >= 0).any():
-        mode, place = np.expand_dims(a.mode[who], -1), np.expand_dims(a.visit_place[a.row_visit[row]], -1)
+        mode, place = np.asarray(a.mode[who])[..., None], np.asarray(a.visit_place[a.row_visit[row]])[..., None]
         high = high - np.where(target >= 0, a.travel.time(mode, place, np.maximum(target, 0)), 0)
     return np.asarray((low <= begin) & (end <= high))
 
@@ -128,8 +128,8 @@ def shift_of(a: Arrays, row: Ints, who: Ints, start: Ints) -> Ints:
 
 def clashes(a: Arrays, row: Ints, who: Ints, start: Ints, busy_start: Ints, busy_end: Ints, busy_place: Ints) -> Bools:
     """Whether the visit clashes with events (last axis of the three blocks), travel to and from them included."""
-    begin, end = np.expand_dims(start, -1), np.expand_dims(start + a.row_duration[row], -1)
-    mode, place = np.expand_dims(a.mode[who], -1), np.expand_dims(a.visit_place[a.row_visit[row]], -1)
+    begin, end = np.asarray(start)[..., None], np.asarray(start + a.row_duration[row])[..., None]
+    mode, place = np.asarray(a.mode[who])[..., None], np.asarray(a.visit_place[a.row_visit[row]])[..., None]
     after = busy_end + a.travel.time(mode, busy_place, place) <= begin
     before = end + a.travel.time(mode, place, busy_place) <= busy_start
     return np.asarray((~(after | before)).any(-1))
@@ -144,9 +144,9 @@ def overlap(a: Arrays, row: Ints, who: Ints, start: Ints) -> Bools:
 
 def limits_hit(a: Arrays, row: Ints, who: Ints, start: Ints, visits_left: Ints, seconds_left: Ints) -> Bools:
     """Which limits (last axis) the visit would break, given what is left of each."""
-    when = np.expand_dims(start, -1)
+    when = np.asarray(start)[..., None]
     inside = (a.limit_start[who] <= when) & (when < a.limit_end[who])
-    spent = (visits_left < 1) | (seconds_left < np.expand_dims(a.row_duration[row], -1))
+    spent = (visits_left < 1) | (seconds_left < np.asarray(a.row_duration[row])[..., None])
     return np.asarray(inside & spent)
 
 
@@ -313,7 +313,7 @@ def judge(a: Arrays, row: int, who: Ints) -> Ints:
     if not len(alive):
         return found
     people = who[alive]
-    starts = possible_starts(a, visit, row, people)
+    starts = possible_starts(a, visit, people)
     if not len(starts):
         starts = np.array([a.visit_answerable[visit] if low.size == 0 or low.min() >= FAR else low.min()])
     fine = np.ones((len(people), len(starts)), dtype=np.bool_)

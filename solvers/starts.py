@@ -21,10 +21,10 @@ def inside_windows(a: Arrays, visit: int, starts: Ints) -> Ints:
     return np.asarray(starts[inside])
 
 
-def possible_starts(a: Arrays, visit: int, row: int, who: Ints) -> Ints:
+def possible_starts(a: Arrays, visit: int, who: Ints, *, after_others: bool = True) -> Ints:
     """Beginnings of windows, shifts and limits, and ends of what stands (with the way from there), for some people.
 
-    More than ``MOST`` are thinned evenly, the first one stays.
+    More than ``MOST`` are thinned evenly, the first one stays. ``after_others``: count what stands, too.
     """
     if a.fixed[visit] is not None:
         return inside_windows(a, visit, np.zeros(0, dtype=np.int64))
@@ -37,7 +37,7 @@ def possible_starts(a: Arrays, visit: int, row: int, who: Ints) -> Ints:
     parts = [shifts.ravel()]
     ends = a.limit_end[who].ravel()
     parts.append(ends[ends > -FAR])
-    if a.busy_end.shape[1]:
+    if after_others and a.busy_end.shape[1]:
         ends = a.busy_end[who]
         if (ends > -FAR).any():
             parts.append((ends + a.travel.time(mode, a.busy_place[who], place)).ravel())
