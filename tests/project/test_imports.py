@@ -6,19 +6,6 @@ from pathlib import Path
 
 import pytest
 
-# A `protected` contract wants its library in the graph: each owner uses what is its own.
-USES = {
-    "streams": ("faust", "mode", "aiokafka", "kafka", "confluent_kafka"),
-    "ningju/ledger": ("sqlalchemy", "alembic", "psycopg"),
-    "solvers": ("ortools",),
-}
-
-
-@pytest.fixture(autouse=True)
-def users(tree):
-    for package, libraries in USES.items():
-        (tree / package / "uses.py").write_text("".join(f"import {library}\n" for library in libraries))
-
 
 def lint(run, *, contract=None):
     code = "import sys; from importlinter.cli import lint_imports_command as c; sys.argv[0] = 'lint-imports'; c()"
