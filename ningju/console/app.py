@@ -1,5 +1,6 @@
 """The application that serves REST; the bootstrap hands in what stands behind it."""
 
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
@@ -7,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from engine.ports import Clock, CommitUnknown, QueueFull, Store, Unavailable
-from ningju.console import commands, health, requests, visits
+from ningju.console import catalogue, commands, feeds, health, reference, requests, roster, visits, zones
 from ningju.console.guard import Guard
 from ningju.console.metrics import Metrics
 from ningju.console.problems import Problem, on_http, on_invalid, on_port, on_problem
@@ -31,9 +32,10 @@ def create_app(store: Store, clock: Clock, services: Services | None = None) -> 
         docs_url=None,
         redoc_url=None,
     )
+    app.openapi = partial(reference.openapi, app)  # type: ignore[method-assign]
     app.state.site = Site(store, clock, services or Services())
     app.state.metrics = Metrics()
-    for part in (requests, visits, commands, health):
+    for part in (requests, visits, zones, roster, catalogue, feeds, commands, health, reference):
         app.include_router(part.router)
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(RequestValidationError, on_invalid)

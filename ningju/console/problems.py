@@ -89,7 +89,11 @@ def faults_of(error: ValidationError | RequestValidationError, *, outside: str =
         if isinstance(error, ValidationError)
         else error.errors()
     )
-    return [Fault(_field(detail["loc"]) or outside, detail["type"], detail["msg"]) for detail in details[:50]]
+    faults = [Fault(_field(detail["loc"]) or outside, detail["type"], detail["msg"]) for detail in details[:50]]
+    # A list with a bad item is called too short as well, since the bad item was dropped before counting.
+    within = {fault.field.rpartition(".")[0] for fault in faults}
+    inner = {part for name in within for part in (name, name.rpartition(".")[0])}
+    return [fault for fault in faults if fault.code != "too_short" or fault.field not in inner]
 
 
 def _field(location: Sequence[int | str]) -> str:

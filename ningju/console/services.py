@@ -62,6 +62,9 @@ class Site:
         self.services = services
         self._directory: Directory | None = None
         self._seen = 0.0
+        self._heads: dict[str, int] = {}
+        self._looked = -1e9
+        self._looking = asyncio.Lock()
 
     async def directory(self, *, fresh: bool = False) -> Directory:
         """Give the directory of zones, at most five seconds old; ``fresh`` reads it again."""
@@ -70,10 +73,18 @@ class Site:
             self._seen = time.monotonic()
         return self._directory
 
-    @property
-    def looked_at(self) -> float:
-        """When the directory was read, on the monotonic clock."""
-        return self._seen
+    async def version(self, zone: str) -> int | None:
+        """Give a zone's version, ``None`` for a zone that nobody has configured; read it before the rows it is told with."""
+        version = (await self.store.heads()).get(zone)
+        return 0 if version is None and await self.store.zone(zone) is not None else version
+
+    async def heads(self) -> dict[str, int]:
+        """Give every zone's version; those who follow events share one look."""
+        async with self._looking:
+            if time.monotonic() - self._looked >= self.services.poll_s / 2:
+                self._heads = await self.store.heads()
+                self._looked = time.monotonic()
+            return self._heads
 
 
 def _site(request: Request) -> Site:

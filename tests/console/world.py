@@ -7,17 +7,20 @@ from uuid import UUID
 
 from httpx2 import AsyncClient
 
-from engine.ports import Decided, RowChange, Store, ZoneAppend
+from engine.ports import Decided, Record, RowChange, Store, ZoneAppend
 from schemas.base import Label, derive_id
 from schemas.catalogue import ServiceType, Site, SkillDemand
-from schemas.envelope import CommandEnvelope, Outcome
+from schemas.envelope import Actor, CommandEnvelope, EventEnvelope, Outcome
+from schemas.events import RequestQueued
 from schemas.place import Place, TimeWindow
 from schemas.request import RequestState
-from schemas.views import OfferView, RequestView, SeatView, VisitView, ZoneView
+from schemas.views import OfferView, RequestView, SeatView, TeamView, VisitView, VolunteerView, ZoneView
 from schemas.zone import Policy, ZoneConfig
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)  # a Monday, 09:00 in Shanghai
 INSIDE = {"lon": 121.4012345, "lat": 31.2112345}
+
+Row = ZoneView | RequestView | OfferView | TeamView | VolunteerView
 
 
 @dataclass
@@ -140,12 +143,30 @@ class World:
     client: AsyncClient
     heads: dict[str, int] = field(default_factory=dict)
 
-    async def show(self, *rows: ZoneView | RequestView | OfferView) -> None:
+    async def show(self, *rows: Row) -> None:
         """Put rows into the read model, by a commit as any other."""
         for row in rows:
             table, key = _key(row)
             command_id = derive_id("row", table, key, row.zone, self.heads.get(row.zone, 0))
             await self._commit(row.zone, command_id, "accepted", rows=(RowChange(table, key, row),))
+
+    async def happen(self, zone: str, count: int = 1) -> None:
+        """Append events to a zone's ledger."""
+        for _ in range(count):
+            version = self.heads.setdefault(zone, 0) + 1
+            envelope = EventEnvelope(
+                event_id=derive_id("event", zone, version),
+                zone=zone,
+                version=version,
+                now=self.clock.now(),
+                actor=Actor(kind="system", id="test"),
+                correlation_id=derive_id("c"),
+                causation_id=derive_id("c"),
+                prev_hash="0" * 64,
+                event=RequestQueued(request_id=derive_id("request", zone, version)),
+            )
+            record = Record(zone, version, envelope.dump(), envelope)
+            await self._commit(zone, derive_id("happen", zone, version), "accepted", records=(record,))
 
     async def open(self) -> list[CommandEnvelope]:
         """Every command at the door."""
@@ -166,6 +187,7 @@ class World:
         code: str = "",
         detail: str = "",
         rows: tuple[RowChange, ...] = (),
+        records: tuple[Record, ...] = (),
     ) -> None:
         head = self.heads.setdefault(zone, 0)
         outcome = Outcome(
@@ -176,13 +198,18 @@ class World:
             detail=detail,
             now=self.clock.now(),
             before=head,
-            after=head,
+            after=head + len(records),
         )
-        await self.store.commit([ZoneAppend(zone, head, (Decided(outcome, (), rows),), None)])
+        await self.store.commit([ZoneAppend(zone, head, (Decided(outcome, records, rows),), None)])
+        self.heads[zone] = head + len(records)
 
 
-def _key(row: ZoneView | RequestView | OfferView) -> tuple[Any, str]:
+def _key(row: Row) -> tuple[Any, str]:
     match row:
+        case TeamView():
+            return "team", row.team.id
+        case VolunteerView():
+            return "volunteer", row.volunteer.id
         case ZoneView():
             return "zone", row.zone
         case RequestView():
