@@ -14,6 +14,7 @@ from engine.zone import (
     CALENDAR_KEPT,
     REFERRALS_KEPT,
     CalendarEntry,
+    ClosedReferral,
     OfferRecord,
     Referred,
     RequestRecord,
@@ -122,14 +123,22 @@ def evolve(zone: Zone, envelope: EventEnvelope) -> Zone:
 def _request(zone: Zone, event: RequestEvent, envelope: EventEnvelope, changes: dict[str, Any]) -> None:
     _people(zone, event, envelope, changes)
     if isinstance(event, ReferralEnded):
-        closed = zone.closed_referrals.set(event.referral_id, envelope.now)
+        closed = zone.closed_referrals.set(event.referral_id, ClosedReferral(envelope.now, event.result))
         if envelope.version % PRUNE_EVERY == 0:
-            old = sorted(key for key, when in closed.items() if when < envelope.now - REFERRALS_KEPT)
-            closed = _without(closed, old)
+            closed = _without(closed, [key for key, item in closed.items() if item.at < envelope.now - REFERRALS_KEPT])
         changes["closed_referrals"] = closed
-    before = zone.record(event.request_id)
+    before = concerned(zone, event)
     if before is not None:
         _place(zone, advance(before, event, envelope), changes, gone=isinstance(event, RatingClosed))
+
+
+def concerned(zone: Zone, event: RequestEvent) -> RequestRecord | None:
+    """The request that an event changes; a guest's answer changes only the request of that very referral."""
+    record = zone.record(event.request_id)
+    if isinstance(event, ReferralEnded) and record is not None:
+        referral = record.referral
+        return record if referral is not None and referral.referral_id == event.referral_id else None
+    return record
 
 
 def _place(zone: Zone, record: RequestRecord, changes: dict[str, Any], *, gone: bool = False) -> None:

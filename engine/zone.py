@@ -7,7 +7,7 @@ no copy of it. Nothing here depends on the process: iterate maps in sorted order
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from immutables import Map
@@ -196,6 +196,14 @@ class CalendarEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class ClosedReferral:
+    """What a guest answered, and when."""
+
+    at: Moment
+    result: Literal["served", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
 class Zone:
     """The state of one zone at ``version``.
 
@@ -218,7 +226,7 @@ class Zone:
     volunteer_seen
         Volunteer → version of the last change to the person or their calendar: the precondition of plan seats.
     closed_referrals
-        Referrals that are over here as a guest → when; a late admission must not open them again.
+        Referrals that are over here as a guest: a late admission does not open them again, a question is answered again.
     timers
         What is due when; a function of the rest of the state.
     """
@@ -240,7 +248,7 @@ class Zone:
     calendars: Map[str, tuple[CalendarEntry, ...]] = Map()
     asked: Map[str, tuple[datetime, ...]] = Map()
     volunteer_seen: Map[str, int] = Map()
-    closed_referrals: Map[UUID, datetime] = Map()
+    closed_referrals: Map[UUID, ClosedReferral] = Map()
     timers: Timers = Timers()
 
     @classmethod

@@ -1,0 +1,129 @@
+"""What happens to a crew when it changes: given up, waiting for others, complete, or at its end."""
+
+from uuid import UUID
+
+from engine.deadlines import askable, cut_off, next_start, seconds
+from engine.decide.draft import Draft
+from engine.zone import RequestRecord, VisitRecord
+from schemas.events import (
+    CrewCompleted,
+    OfferEnded,
+    ReferralEnded,
+    RequestEnded,
+    RequestQueued,
+    SeatVacated,
+    VisitFinished,
+    VisitReleased,
+)
+from schemas.request import End, RequestState, Vacated
+
+RESULTS = {
+    RequestState.DONE: "served",
+    RequestState.UNSERVED: "failed",
+    RequestState.REFUSED: "failed",
+    RequestState.CANCELLED: "cancelled",
+}
+
+
+def visit_of(draft: Draft, request_id: UUID) -> VisitRecord:
+    """The request's visit, which the caller knows to be there."""
+    visit = draft.zone.requests[request_id].visit
+    assert visit is not None
+    return visit
+
+
+def vacate(draft: Draft, request_id: UUID, seat: int, how: Vacated, reason: str) -> None:
+    """Empty one taken or offered seat."""
+    held = visit_of(draft, request_id).seats[seat]
+    if held.volunteer is None:
+        return
+    if held.offer_id is not None:
+        draft.emit(
+            OfferEnded(
+                request_id=request_id,
+                offer_id=held.offer_id,
+                seat=seat,
+                volunteer=held.volunteer,
+                how="rescinded",
+                reason=reason,
+            )
+        )
+        return
+    draft.emit(SeatVacated(request_id=request_id, seat=seat, volunteer=held.volunteer, how=how, reason=reason))
+
+
+def release(draft: Draft, request_id: UUID, reason: str) -> None:
+    """Give the visit up, if there is one: everybody who was asked or has accepted is told."""
+    visit = draft.zone.requests[request_id].visit
+    if visit is None:
+        return
+    for seat in range(len(visit.seats)):
+        vacate(draft, request_id, seat, "released", reason)
+    draft.emit(VisitReleased(request_id=request_id, visit_id=visit.visit_id, reason=reason))
+    draft.clear(request_id, "check_in_overdue", "finish_overdue")
+
+
+def end(draft: Draft, request_id: UUID, how: End, reason: str, served_by: str | None = None) -> None:
+    """End the request: at its origin for good, as a guest with the answer to the origin."""
+    record = draft.zone.requests[request_id]
+    if record.referral is None:
+        draft.emit(RequestEnded(request_id=request_id, end=how, reason=reason, served_by=served_by))
+        return
+    draft.emit(
+        ReferralEnded(
+            request_id=request_id,
+            referral_id=record.referral.referral_id,
+            origin=record.referral.origin,
+            result=RESULTS[how],  # type: ignore[arg-type]
+            reason=reason,
+        )
+    )
+
+
+def queue_or_end(draft: Draft, request_id: UUID, reason: str) -> None:
+    """Have the request matched anew if a start is left for which people can be asked; else it is unserved."""
+    record = draft.zone.requests[request_id]
+    if next_start(draft.zone.policy, record, draft.now) is not None:
+        draft.emit(RequestQueued(request_id=request_id, reason=reason))
+    else:
+        end(draft, request_id, RequestState.UNSERVED, reason)
+
+
+def too_late_to_ask(draft: Draft, record: RequestRecord, visit: VisitRecord) -> bool:
+    """Whether a seat offered now could no longer be answered before the cut-off."""
+    assert record.need is not None
+    policy = draft.zone.policy
+    by = askable(policy, record.need, draft.now) + seconds(policy.offer_expiry_min_s)
+    return by > cut_off(policy, record.since, visit.window.start)
+
+
+def settle(draft: Draft, request_id: UUID, reason: str) -> None:
+    """After a seat was emptied: the other seats stand while it can be filled in time; otherwise all is given up."""
+    record = draft.zone.requests[request_id]
+    visit = record.visit
+    assert visit is not None
+    empty = any(seat.state == "empty" for seat in visit.seats)
+    if not visit.occupied or (empty and too_late_to_ask(draft, record, visit)):
+        release(draft, request_id, reason)
+        queue_or_end(draft, request_id, reason)
+
+
+def complete(draft: Draft, request_id: UUID) -> None:
+    """After a seat was taken: tell the crew if it was the last one."""
+    visit = visit_of(draft, request_id)
+    if visit.complete:
+        crew = tuple(seat.volunteer for seat in visit.seats if seat.volunteer is not None)
+        draft.emit(CrewCompleted(request_id=request_id, crew=crew, window=visit.window))
+        draft.clear(request_id, "crew_incomplete", "needs_operator")
+
+
+def finish(draft: Draft, request_id: UUID, *, confirmed: bool) -> None:
+    """End the visit with those who arrived; who never checked in counts as not having come."""
+    for index, seat in enumerate(visit_of(draft, request_id).seats):
+        if seat.state != "arrived":
+            vacate(draft, request_id, index, "no_show", "never checked in")
+    visit = visit_of(draft, request_id)
+    crew = tuple(seat.volunteer for seat in visit.seats if seat.state == "arrived" and seat.volunteer is not None)
+    draft.emit(VisitFinished(request_id=request_id, visit_id=visit.visit_id, crew=crew, confirmed=confirmed))
+    draft.clear(request_id, "check_in_overdue", "finish_overdue")
+    end(draft, request_id, RequestState.DONE, "" if confirmed else "not confirmed", served_by=draft.zone.zone)

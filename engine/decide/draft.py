@@ -1,0 +1,102 @@
+"""What a decision is made of: facts that are gathered one by one, each seen by the next."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from engine.evolve import evolve
+from engine.zone import RequestRecord, Zone
+from schemas.envelope import Actor, EventEnvelope
+from schemas.events import AlarmCleared, Event, ItemRefused
+from schemas.request import AlarmKind
+
+NOBODY = Actor(kind="system", id="draft")
+NOT_YET = UUID(int=0)
+
+
+class Refused(Exception):
+    """A rule says no to a whole command.
+
+    Attributes
+    ----------
+    code
+        Stable name of the rule.
+    detail
+        What to do about it.
+    """
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One event to be recorded, and the request's life that it belongs to."""
+
+    event: Event
+    correlation_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The command stands: these facts, and the items of it that did not stand."""
+
+    facts: tuple[Fact, ...]
+    refused: tuple[ItemRefused, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A rule said no: ``code`` is stable, ``detail`` says what to do."""
+
+    code: str
+    detail: str
+
+
+class Draft:
+    """A decision in the making: ``zone`` is the state as if the facts so far had been recorded."""
+
+    def __init__(self, zone: Zone, now: datetime, correlation_id: UUID) -> None:
+        self.zone = zone
+        self.now = now
+        self.correlation_id = correlation_id
+        self.facts: list[Fact] = []
+
+    def emit(self, event: Event) -> None:
+        """Add a fact and fold it into the state that the next one sees."""
+        request_id = getattr(event, "request_id", None)
+        record = None if request_id is None else self.zone.record(request_id)
+        correlation_id = self.correlation_id if record is None else record.correlation_id
+        self.facts.append(Fact(event, correlation_id))
+        self.zone = evolve(
+            self.zone,
+            EventEnvelope.model_construct(
+                event_id=NOT_YET,
+                zone=self.zone.zone,
+                version=self.zone.version + 1,
+                now=self.now,
+                actor=NOBODY,
+                correlation_id=correlation_id,
+                causation_id=NOT_YET,
+                prev_hash="",
+                event=event,
+            ),
+        )
+
+    def open(self, request_id: UUID) -> RequestRecord:
+        """The open request, or a refusal that says what is the matter with it."""
+        record = self.zone.requests.get(request_id)
+        if record is not None:
+            return record
+        if request_id in self.zone.done:
+            raise Refused("already_ended", "the request is done; only its rating may still come")
+        raise Refused("unknown_request", f"zone {self.zone.zone} has no open request {request_id}; it may have ended")
+
+    def clear(self, request_id: UUID, *alarms: AlarmKind) -> None:
+        """Take back the alarms whose cause is gone."""
+        record = self.zone.record(request_id)
+        for alarm in alarms:
+            if record is not None and alarm in record.alarms:
+                self.emit(AlarmCleared(request_id=request_id, alarm=alarm))

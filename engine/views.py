@@ -1,0 +1,167 @@
+"""Rows of the read model: what one event changes of them, from the state before and after it."""
+
+from engine.evolve import advance, concerned, received
+from engine.ports import RowChange
+from engine.zone import OfferRecord, RequestRecord, Seat, Zone
+from schemas.envelope import EventEnvelope
+from schemas.events import (
+    CatalogueChanged,
+    OfferEnded,
+    PlanAdopted,
+    RequestReceived,
+    RosterChanged,
+    SeatAccepted,
+    SeatOffered,
+    ZoneConfigured,
+)
+from schemas.request import Need
+from schemas.views import OfferState, OfferView, RequestView, SeatView, TeamView, VisitView, VolunteerView, ZoneView
+
+
+def project(before: Zone, envelope: EventEnvelope, after: Zone) -> tuple[RowChange, ...]:
+    """Tell which rows an event changes, and to what.
+
+    Returns
+    -------
+    tuple
+        Rows are whole: a later one with the same table and key replaces an earlier one.
+    """
+    event = envelope.event
+    match event:
+        case ZoneConfigured() | CatalogueChanged():
+            return _zone_row(after, envelope.version)
+        case RosterChanged():
+            return _roster_rows(before, event, envelope)
+        case PlanAdopted():
+            return ()
+        case RequestReceived():
+            return (_request_row(after, received(event, envelope)),)
+        case _:
+            known = concerned(before, event)
+            if known is None:
+                return ()
+            record = after.record(event.request_id) or advance(known, event, envelope)
+            rows = [_request_row(after, record)]
+    if isinstance(event, SeatOffered):
+        rows.append(_offer_row(envelope, after.offers[event.offer_id], "open"))
+    elif isinstance(event, SeatAccepted):
+        rows.append(_offer_row(envelope, before.offers[event.offer_id], "accepted", volunteer=event.volunteer))
+    elif isinstance(event, OfferEnded):
+        rows.append(_offer_row(envelope, before.offers[event.offer_id], event.how, reason=event.reason))
+    return tuple(rows)
+
+
+def _zone_row(zone: Zone, version: int) -> tuple[RowChange, ...]:
+    if zone.config is None:
+        return ()
+    view = ZoneView(
+        zone=zone.zone,
+        version=version,
+        name=zone.config.name,
+        level=zone.config.level,
+        config=zone.config,
+        policy=zone.policy,
+        service_types=tuple(zone.service_types[key] for key in sorted(zone.service_types)),
+        sites=tuple(zone.sites[key] for key in sorted(zone.sites)),
+    )
+    return (RowChange("zone", zone.zone, view),)
+
+
+def _roster_rows(before: Zone, event: RosterChanged, envelope: EventEnvelope) -> tuple[RowChange, ...]:
+    zone, version = envelope.zone, envelope.version
+    rows = [RowChange("team", team.id, TeamView(zone=zone, version=version, team=team)) for team in event.teams]
+    rows += [
+        RowChange("volunteer", person.id, VolunteerView(zone=zone, version=version, volunteer=person))
+        for person in event.volunteers
+    ]
+    rows += [RowChange("team", name, None) for name in event.removed_teams if name in before.teams]
+    rows += [RowChange("volunteer", name, None) for name in event.removed_volunteers if name in before.volunteers]
+    return tuple(rows)
+
+
+def _request_row(zone: Zone, record: RequestRecord) -> RowChange:
+    spec, need, referred = record.spec, record.need, record.referred
+    view = RequestView(
+        zone=zone.zone,
+        request_id=record.request_id,
+        version=record.seen,
+        state=record.state,
+        service_type=spec.service_type,
+        priority=need.priority if need is not None else spec.priority or 2,
+        crew=need.crew if need is not None else sum(demand.heads for demand in spec.demands),
+        place=need.place if need is not None else spec.place,
+        site=spec.site,
+        beneficiary=spec.beneficiary,
+        source=spec.source,
+        windows=need.windows if need is not None else spec.windows,
+        respond_by=None if need is None else need.respond_by,
+        complete_by=None if need is None else need.complete_by,
+        created_at=record.created_at,
+        updated_at=record.updated_at,
+        first_offer_at=record.first_offer_at,
+        accepted_at=record.accepted_at,
+        started_at=record.started_at,
+        ended_at=record.ended_at,
+        reason=record.reason,
+        visit=_visit_view(zone, record, need),
+        offers=record.offers,
+        alarms=record.alarms,
+        referral=record.referral,
+        referred_to=None if referred is None else referred.to,
+        served_by=record.served_by,
+        stars=record.stars,
+    )
+    return RowChange("request", str(record.request_id), view)
+
+
+def _visit_view(zone: Zone, record: RequestRecord, need: Need | None) -> VisitView | None:
+    visit = record.visit
+    if visit is None or need is None:
+        return None
+    return VisitView(
+        visit_id=visit.visit_id,
+        team=visit.team,
+        window=visit.window,
+        seats=tuple(_seat_view(zone, number, seat, need) for number, seat in enumerate(visit.seats)),
+    )
+
+
+def _seat_view(zone: Zone, number: int, seat: Seat, need: Need) -> SeatView:
+    offer = None if seat.offer_id is None else zone.offers.get(seat.offer_id)
+    demand = need.demands[min(seat.demand, len(need.demands) - 1)]
+    return SeatView(
+        seat=number,
+        skill=demand.skill,
+        level=demand.level,
+        state=seat.state,
+        volunteer=seat.volunteer,
+        offer_id=seat.offer_id,
+        expires_at=None if offer is None else offer.expires_at,
+    )
+
+
+def _offer_row(
+    envelope: EventEnvelope,
+    offer: OfferRecord,
+    state: OfferState,
+    *,
+    volunteer: str | None = None,
+    reason: str = "",
+) -> RowChange:
+    view = OfferView(
+        offer_id=offer.offer_id,
+        zone=envelope.zone,
+        version=envelope.version,
+        request_id=offer.request_id,
+        visit_id=offer.visit_id,
+        seat=offer.seat,
+        volunteer=volunteer or offer.volunteer,
+        asked=offer.asked,
+        state=state,
+        window=offer.window,
+        offered_at=offer.offered_at,
+        expires_at=offer.expires_at,
+        ended_at=None if state == "open" else envelope.now,
+        reason=reason,
+    )
+    return RowChange("offer", str(offer.offer_id), view)
