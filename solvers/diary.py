@@ -4,6 +4,7 @@ import numpy as np
 
 from solvers.arrays import FAR, Arrays
 from solvers.costs import Chosen, tour_key
+from solvers.rules import availability, clashes, limits_hit
 from solvers.travel import Ints
 
 Seats = tuple[tuple[int, int], ...]
@@ -53,6 +54,17 @@ class Diary:
             self.new[who] += 1
             self._spend(visit, who, start, length, tour, 1)
         self.chosen[visit] = (start, seats)
+
+    def open_for(self, row: int, who: int, start: int) -> bool:
+        """Whether a candidate could take one more seat at this start."""
+        a = self.a
+        there, person, when = np.array([row]), np.array([who]), np.array([start])
+        left = self.visits_left[person], self.seconds_left[person]
+        if availability(a, there, person, when)[0] or limits_hit(a, there, person, when, *left).any():
+            return False
+        if self.load_left is not None and self.load_left[who, tour_key(a, who, start)] < a.visit_load[a.row_visit[row]]:
+            return False
+        return not clashes(a, there, person, when, self.start[person], self.end[person], self.place[person])[0]
 
     def remove(self, visit: int) -> None:
         """Take a visit out again."""

@@ -3,21 +3,28 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
 
 from schemas.plan import Assignment, LevelCost, Plan, Status, Step
 from schemas.problem import FilledSeat, Limits, Problem
-from solvers import greedy, search
+from solvers import flow, greedy, search
 from solvers.arrays import Arrays, build
 from solvers.candidates import Candidates, find
-from solvers.costs import Chosen, by_level, terms
+from solvers.costs import Chosen, by_level, terms, vector
 from solvers.diary import Diary
 from solvers.insertion import Insertion
+from solvers.pairs import Pairs, timed
 from solvers.reasons import explain
 
 DEFAULT_ITERATIONS = 400
 
+LARGE = 3_000
+"""Visits from which a flow's plan is not searched further."""
 
-@dataclass(slots=True)
+
+@dataclass
 class Run:
     """One solve under way: what is known so far."""
 
@@ -26,10 +33,16 @@ class Run:
     insertion: Insertion
     limits: Limits
     done: Callable[[], bool]
+    served: set[int] = field(default_factory=set)
     bound: int = 0
     bound_by: str = "none"
     proved: set[int] = field(default_factory=set)
     steps: list[Step] = field(default_factory=list)
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """Candidates with their earliest starts."""
+        return timed(self.a, self.candidates)
 
     def note(self, method: str, diary: Diary, visits: int | None = None) -> None:
         """Record a stage."""
@@ -63,27 +76,89 @@ def _assignments(a: Arrays, chosen: Chosen) -> tuple[Assignment, ...]:
     return tuple(out)
 
 
-def _impossible(run: Run) -> None:
-    """Bound the first level by what nobody could serve even in an empty plan."""
-    a = run.a
-    if not any(term.name == "left_out" for term in a.problem.levels[0].terms):
+def _weight_of_left_out(run: Run) -> int:
+    """Weight of leaving out in the first level, 0 where other terms there could be negative."""
+    terms_there = run.a.problem.levels[0].terms
+    if not run.a.travel.by_distance and any(term.name.startswith("travel") for term in terms_there):
+        return 0  # given matrices may have detours that save travel
+    return sum(term.weight for term in terms_there if term.name == "left_out")
+
+
+def _bound(run: Run, cost: int) -> None:
+    """Bound the first level: first by what nobody could serve at all, then by a flow of heads to people."""
+    a, weight = run.a, _weight_of_left_out(run)
+    if not weight:
         return
-    weight = sum(term.weight for term in a.problem.levels[0].terms if term.name == "left_out")
-    lost = sum(
-        int(a.visit_cost[v])
-        for v in range(a.visits)
-        if any(a.row_heads[row] > 0 for row in a.rows_of(v)) and run.insertion.impossible(v)
+    lost = np.array(
+        [
+            any(a.row_heads[row] > 0 for row in a.rows_of(v)) and run.insertion.impossible(v)
+            if v not in run.served
+            else False
+            for v in range(a.visits)
+        ],
+        dtype=np.bool_,
     )
-    run.bound, run.bound_by = weight * lost, "impossible"
+    run.bound, run.bound_by = weight * int(a.visit_cost[lost].sum()), "impossible"
+    if cost > run.bound and not run.done():
+        flowing = weight * flow.left_out_bound(a, run.pairs, lost)
+        if flowing > run.bound:
+            run.bound, run.bound_by = flowing, "flow of heads"
+
+
+def _first_cost(run: Run, diary: Diary) -> int:
+    return by_level(run.a.problem, terms(run.a, diary.chosen, run.insertion.rarity))[0][0]
+
+
+def _flow(run: Run) -> Diary | None:
+    """Assign by flow, write down what stands, repair the rest by insertion."""
+    a = run.a
+    found = flow.assign(a, run.pairs)
+    if found is None:
+        return None
+    diary = Diary(a)
+    greedy.stand(a, diary)
+    rows, people, starts = (column[found.chosen] for column in (run.pairs.row, run.pairs.who, run.pairs.start))
+    alone = (np.bincount(people, minlength=a.volunteers)[people] == 1) & run.pairs.sure[found.chosen]
+    broken = []
+    for row, who, start, sure in zip(rows.tolist(), people.tolist(), starts.tolist(), alone.tolist(), strict=True):
+        visit = int(a.row_visit[row])
+        if sure or diary.open_for(row, who, start):
+            diary.add(visit, start, ((row - int(a.first_row[visit]), who),))
+        else:
+            broken.append(visit)
+    weight = _weight_of_left_out(run)
+    if weight and found.bound:
+        run.bound, run.bound_by = found.bound, "flow"
+    if not broken:
+        run.proved |= set(range(found.exact_levels))
+        run.bound_by = "flow"
+    else:
+        rank = {int(visit): number for number, visit in enumerate(greedy.urgency(a, run.candidates))}
+        for visit in sorted(broken, key=rank.__getitem__):
+            if run.done():
+                break
+            greedy.insert_all(a, run.insertion, diary, [visit])
+    run.note("flow", diary)
+    return diary
 
 
 def _auto(run: Run) -> Diary:
     a, limits = run.a, run.limits
+    diary: Diary | None = None
+    if limits.method in ("auto", "flow") and limits.iterations != 0 and flow.fits(a):
+        diary = _flow(run)
+        settled = len(run.proved) == len(a.problem.levels) or limits.method == "flow" or a.visits > LARGE
+        if diary is not None and settled:
+            return diary
     order = greedy.urgency(a, run.candidates)
-    diary = greedy.plan(a, run.insertion, order)
-    run.note("greedy", diary)
-    _impossible(run)
-    if limits.method == "greedy" or limits.iterations == 0:
+    built = greedy.plan(a, run.insertion, order)
+    run.note("greedy", built)
+    if diary is None or vector(a, built.chosen, run.insertion.rarity) < vector(a, diary.chosen, run.insertion.rarity):
+        diary = built
+    run.served = set(diary.chosen)
+    if run.bound_by != "flow":
+        _bound(run, _first_cost(run, diary))
+    if limits.method == "greedy" or limits.iterations == 0 or run.done():
         return diary
     iterations = limits.iterations
     if iterations is None:
@@ -99,7 +174,8 @@ def _auto(run: Run) -> Diary:
 def _nearest_first(run: Run) -> Diary:
     run.insertion = Insertion(run.a, run.candidates, nearest=True)
     diary = greedy.plan(run.a, run.insertion, range(run.a.visits))
-    _impossible(run)
+    run.served = set(diary.chosen)
+    _bound(run, _first_cost(run, diary))
     run.note("nearest_first", diary)
     return diary
 

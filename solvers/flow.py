@@ -1,0 +1,227 @@
+"""Min-cost flow: exact where visits need one person and nothing chains, a bound for the first level everywhere.
+
+Every open head sends one unit to a candidate or, at its share of the cost, to nowhere. People pass on at most what
+their limits leave. What a flow cannot see (overlaps, teams, minutes) makes it a relaxation: its plan is repaired by
+insertion, and proved only where the repair had nothing to do.
+"""
+
+from dataclasses import dataclass
+from math import lcm
+
+import numpy as np
+from ortools.graph.python import min_cost_flow
+
+from solvers.arrays import FAR, Arrays, Bools
+from solvers.costs import scarcity_of_skills, seat_scarcity
+from solvers.errors import SolverError
+from solvers.pairs import Pairs
+from solvers.travel import Ints
+
+MOST_STEPS = 12
+"""Steps of the convex burden; whoever has more visits pays the last one again."""
+
+SHARES = 5_040
+"""Cost shares of heads are whole numbers up to this least common multiple of crew sizes."""
+
+COST_ROOM = 2**61
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Pairs that were chosen (positions in the pairs) and the value of the relaxation, per level asked for."""
+
+    chosen: Ints
+    bound: int
+    exact_levels: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Caps:
+    """What people pass on: a cap each, and buckets (person, period) with their own cap; bucket of each pair or -1."""
+
+    person: Ints
+    bucket_of_pair: Ints
+    bucket_person: Ints
+    bucket_cap: Ints
+    complete: bool
+
+
+def _caps(a: Arrays, pairs: Pairs) -> _Caps:
+    visit = a.row_visit[pairs.row]
+    low = a.window_low[visit]
+    first = low.min(axis=1, initial=FAR)
+    last = np.where(low < FAR, a.window_high[visit], -FAR).max(axis=1, initial=-FAR)
+    cap = np.full(a.volunteers, FAR, dtype=np.int64)
+    bucket = np.full(len(pairs.row), -1, dtype=np.int64)
+    complete = bool((a.limit_seconds >= FAR).all()) and not a.visit_load.any()
+    if not len(pairs.row) or not a.limit_start.shape[1]:
+        return _Caps(cap, bucket, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), complete)
+    width = a.limit_start.shape[1]
+    earliest, latest = np.full(a.volunteers, FAR), np.full(a.volunteers, -FAR)
+    np.minimum.at(earliest, pairs.who, first)
+    np.maximum.at(latest, pairs.who, last)
+    whole = (a.limit_start <= earliest[:, None]) & (latest[:, None] < a.limit_end)
+    cap = np.where(whole, a.limit_visits, FAR).min(axis=1)
+    for number in range(width):  # the first period that holds all the pair's starts
+        start, end = a.limit_start[pairs.who, number], a.limit_end[pairs.who, number]
+        useful = ~whole[pairs.who, number] & (a.limit_visits[pairs.who, number] < FAR)
+        inside = (start <= first) & (last < end) & useful
+        touched = (start <= last) & (first < end) & useful
+        complete = complete and not bool((touched & (~inside | (bucket >= 0))).any())
+        bucket[inside & (bucket < 0)] = (pairs.who * width + number)[inside & (bucket < 0)]
+    used, compact = np.unique(bucket[bucket >= 0], return_inverse=True)
+    bucket[bucket >= 0] = compact
+    return _Caps(cap, bucket, used // width, a.limit_visits.ravel()[used], complete)
+
+
+def _solve(tails: list[Ints], heads: list[Ints], caps: list[Ints], costs: list[Ints], supply: Ints) -> tuple[Ints, int]:
+    flow = min_cost_flow.SimpleMinCostFlow()
+    arcs = flow.add_arcs_with_capacity_and_unit_cost(
+        np.concatenate(tails).astype(np.int32),
+        np.concatenate(heads).astype(np.int32),
+        np.concatenate(caps).astype(np.int64),
+        np.concatenate(costs).astype(np.int64),
+    )
+    flow.set_nodes_supplies(np.arange(len(supply), dtype=np.int32), supply)
+    status = flow.solve()
+    if status != flow.OPTIMAL:
+        raise SolverError(f"the min-cost flow ended with {status}")
+    return np.asarray(flow.flows(arcs)), int(flow.optimal_cost())
+
+
+def pair_costs(a: Arrays, pairs: Pairs, weights: dict[str, int]) -> Ints:
+    """What a pair adds to a level with these weights, alone on its tour and without the convex burden."""
+    visit = a.row_visit[pairs.row]
+    cost = weights.get("preference", 0) * a.reluctance[pairs.who]
+    cost = cost + weights.get("lateness_total", 0) * np.maximum(0, pairs.start - a.visit_due[visit])
+    cost = cost + weights.get("travel_time", 0) * pairs.legs
+    if metres := weights.get("travel_distance", 0):
+        home, place, mode = a.home[pairs.who], a.visit_place[visit], a.mode[pairs.who]
+        cost = cost + metres * (a.travel.distance(mode, home, place) + a.travel.distance(mode, place, home))
+    if rare := weights.get("scarcity", 0):
+        cost = cost + rare * seat_scarcity(a, scarcity_of_skills(a), pairs.row, pairs.who)
+    if missed := weights.get("continuity", 0):
+        wishes = [bool(v.preferred) for v in a.problem.visits]
+        liked = [
+            number * a.volunteers + a.volunteer_index[name]
+            for number, v in enumerate(a.problem.visits)
+            for name in v.preferred
+            if name in a.volunteer_index
+        ]
+        found = np.isin(visit * a.volunteers + pairs.who, np.array(liked, dtype=np.int64))
+        cost = cost + missed * (np.array(wishes, dtype=np.bool_)[visit] & ~found)
+    return np.asarray(cost, dtype=np.int64)
+
+
+def left_out_bound(a: Arrays, pairs: Pairs, lost: Bools) -> int:
+    """A lower bound for the sum of ``left_out_cost``; ``lost`` are visits known to be impossible.
+
+    A crew that is short of one head counts as that share of it: fewer people can then only serve less.
+    """
+    crew = np.add.reduceat(a.row_heads, a.first_row[:-1])
+    keep = ~lost[a.row_visit[pairs.row]]
+    some = Pairs(pairs.row[keep], pairs.who[keep], pairs.legs[keep], pairs.start[keep], pairs.sure[keep])
+    caps = _caps(a, some)
+    asked = (a.row_heads > 0) & ~lost[a.row_visit]
+    sizes = np.unique(crew[a.row_visit[asked]])
+    scale = lcm(*sizes.tolist()) if len(sizes) else 1
+    scale = min(scale, SHARES)
+    nodes = int(len(a.row_visit) + a.volunteers + len(caps.bucket_cap) + 1)
+    while scale > 1 and int(a.visit_cost.max()) * scale * nodes >= COST_ROOM:
+        scale //= 2
+    if int(a.visit_cost.max(initial=0)) * nodes >= COST_ROOM:
+        return int(a.visit_cost[lost].sum())
+    share = a.visit_cost[a.row_visit] * scale // np.maximum(1, crew[a.row_visit])
+    value = _relaxed(a, some, caps, np.where(asked, a.row_heads, 0), share, np.zeros(len(some.row), np.int64), 0)[1]
+    return int(a.visit_cost[lost].sum()) + -(-value // scale)
+
+
+def _relaxed(
+    a: Arrays, pairs: Pairs, caps: _Caps, supply: Ints, alone: Ints, cost: Ints, burden: int
+) -> tuple[Ints, int, bool]:
+    """Solve the flow of all rows; ``burden`` weighs the convex load. Says whether the burden was whole."""
+    rows, buckets = len(a.row_visit), len(caps.bucket_cap)
+    person = rows + np.arange(a.volunteers)
+    bucket = rows + a.volunteers + np.arange(buckets)
+    sink = rows + a.volunteers + buckets
+    to = np.where(caps.bucket_of_pair >= 0, rows + a.volunteers + caps.bucket_of_pair, rows + pairs.who)
+    asked = np.flatnonzero(supply > 0)
+    tails, heads = [pairs.row, bucket, asked], [to, rows + caps.bucket_person, np.full(len(asked), sink)]
+    limits = [np.ones(len(pairs.row), np.int64), caps.bucket_cap, supply[asked]]
+    costs = [cost, np.zeros(buckets, np.int64), alone[asked]]
+    wanted = np.bincount(pairs.who, minlength=a.volunteers)
+    room = np.minimum(caps.person, wanted)
+    whole = True
+    if burden:
+        steps = int(min(MOST_STEPS, room.max(initial=0)))
+        for step in range(steps):
+            have = np.flatnonzero(room > step)
+            tails.append(person[have])
+            heads.append(np.full(len(have), sink))
+            limits.append(np.where(step == MOST_STEPS - 1, room[have] - step, 1))
+            costs.append(burden * (2 * (a.load[have] + step) + 1))
+        whole = bool(room.max(initial=0) <= MOST_STEPS)
+    else:
+        have = np.flatnonzero(room > 0)
+        tails.append(person[have])
+        heads.append(np.full(len(have), sink))
+        limits.append(room[have])
+        costs.append(np.zeros(len(have), np.int64))
+    balance = np.zeros(sink + 1, dtype=np.int64)
+    balance[:rows] = supply
+    balance[sink] = -supply.sum()
+    flows, value = _solve(tails, heads, limits, costs, balance)
+    return flows[: len(pairs.row)], value, whole
+
+
+def fits(a: Arrays) -> bool:
+    """Whether visits need one person each and nothing links them."""
+    heads = np.add.reduceat(a.row_heads, a.first_row[:-1]) if a.visits else np.zeros(0)
+    return not a.problem.links and bool((heads <= 1).all())
+
+
+def assign(a: Arrays, pairs: Pairs) -> Flow | None:
+    """Assign one person to each visit at the least cost over all levels.
+
+    Returns
+    -------
+    Flow or None
+        The chosen pairs, the relaxation's first level, and how many levels are exact if every chosen pair stands as
+        it is. Nothing when the costs are too large to be told apart in one number.
+    """
+    caps = _caps(a, pairs)
+    supply = np.minimum(a.row_heads, 1)
+    nodes = len(a.row_visit) + a.volunteers + len(caps.bucket_cap) + 1
+    once = bool((np.minimum(caps.person, np.bincount(pairs.who, minlength=a.volunteers)) <= 1).all())
+    roads = bool((a.busy_end[pairs.who] > -FAR).any()) or bool((a.shift_from >= 0).any() or (a.shift_to >= 0).any())
+    told = any(standing.told and not standing.pinned for standing in a.problem.standing)
+    cost, burden, alone = np.zeros(len(pairs.row), np.int64), 0, np.zeros(len(a.row_visit), np.int64)
+    step, exact, unclear = 1, len(a.problem.levels), []
+    for number, level in reversed(list(enumerate(a.problem.levels))):
+        weights: dict[str, int] = {}
+        for term in level.terms:
+            weights[term.name] = weights.get(term.name, 0) + term.weight
+        here = pair_costs(a, pairs, weights)
+        cost = cost + step * here
+        burden += step * weights.get("fairness", 0)
+        alone = alone + step * weights.get("left_out", 0) * a.visit_cost[a.row_visit]
+        chained = (roads or not once) and (weights.get("travel_time", 0) or weights.get("travel_distance", 0))
+        if weights.get("lateness_max", 0) or chained or (told and weights.get("told_otherwise", 0)):
+            unclear.append(number)
+        most = int(cost.max(initial=0)) + burden * (2 * (int(a.load.max(initial=0)) + MOST_STEPS) + 1)
+        step = max(step, int(supply.sum()) * (most + int(alone.max(initial=0))) + 1) if number else step
+        if (most + int(alone.max(initial=0)) + step) * nodes >= COST_ROOM:
+            return None
+    flows, _, whole = _relaxed(a, pairs, caps, supply, alone, cost, burden)
+    if not (caps.complete and bool(pairs.sure.all())):
+        exact = 1
+    exact = min([exact, *unclear]) if whole else 1
+    chosen = np.flatnonzero(flows > 0)
+    served = np.zeros(a.visits, dtype=np.bool_)
+    served[a.row_visit[pairs.row[chosen]]] = True
+    weight = sum(term.weight for term in a.problem.levels[0].terms if term.name == "left_out")
+    asked = np.zeros(a.visits, dtype=np.bool_)
+    asked[a.row_visit[supply > 0]] = True
+    only = {term.name for term in a.problem.levels[0].terms} == {"left_out"}
+    bound = weight * int(a.visit_cost[asked & ~served].sum()) if only else 0
+    return Flow(chosen=chosen, bound=bound, exact_levels=exact)
