@@ -104,7 +104,8 @@ def read_places(path: Path) -> list[NamedPlace]:
         except (ValueError, ValidationError):
             problem = f"({row['lon_gcj02']}, {row['lat_gcj02']}) is no longitude and latitude in degrees"
             raise BadInput(path, f"line {line}", problem) from None
-        found.append(NamedPlace(row["source"], row["type"], row["name"], row["township"], place))
+        name = row["name"].strip() or f"{row['township']} {row['type']}".strip()
+        found.append(NamedPlace(row["source"], row["type"], name, row["township"], place))
     if not any(place.committee for place in found):
         raise BadInput(path, "", "has no residents' committee (source party, type neighbor), so there would be no site")
     return found

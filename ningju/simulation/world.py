@@ -19,8 +19,8 @@ from schemas.roster import Volunteer
 Kind = Literal["accept", "decline", "silence"]
 
 SILENCE = (0.10, 0.28)
-WILLING = (0.50, 0.86)
-FAR_PER_KM = 0.06
+WILLING = (0.54, 0.86)
+FAR_PER_KM = 0.04
 KNOWN = 0.15
 WITHDRAWS = 0.03
 STAYS_AWAY = 0.035
