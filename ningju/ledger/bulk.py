@@ -22,7 +22,7 @@ Row = tuple[Any, ...]
 
 _DIALECTS: dict[str, Dialect] = {
     "sqlite": SQLiteDialect(paramstyle="qmark"),
-    "postgresql": PGDialect(paramstyle="format"),  # type: ignore[no-untyped-call]
+    "postgresql": PGDialect(paramstyle="format"),
 }
 
 

@@ -38,6 +38,10 @@ class Database(Protocol):
         """
         ...
 
+    async def read_at_once(self, work: Work[Result]) -> Result:
+        """Run ``work`` on what is committed at one instant, however many statements it takes."""
+        ...
+
     def now(self, connection: Connection) -> datetime:
         """Tell the time that stamps what is written."""
         ...

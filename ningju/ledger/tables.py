@@ -56,7 +56,7 @@ inbox = Table(
         sqlite_where=text("request_id IS NOT NULL"),
         postgresql_where=text("request_id IS NOT NULL"),
     ),
-    Index("ix_inbox_open", "seq", sqlite_where=text("open"), postgresql_where=text("open")),
+    Index("ix_inbox_open", "seq", sqlite_where=text("open = 1"), postgresql_where=text("open")),
     sqlite_autoincrement=True,
 )
 
@@ -111,7 +111,7 @@ notification = Table(
     Column("pending", Boolean(create_constraint=False), nullable=False),
     Column("data", LargeBinary, nullable=False),
     Index("uq_notification_key", "key", unique=True),
-    Index("ix_notification_pending", "seq", sqlite_where=text("pending"), postgresql_where=text("pending")),
+    Index("ix_notification_pending", "seq", sqlite_where=text("pending = 1"), postgresql_where=text("pending")),
     sqlite_autoincrement=True,
 )
 

@@ -1,0 +1,152 @@
+"""SQL of the read model: one table a kind of row, with the columns that questions filter by and the row as JSON."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import Connection, Select, Table, false, func, select, tuple_
+
+from engine.ports import Page, RequestQuery, RowChange
+from ningju.ledger.bulk import Row, delete_rows, upsert_rows
+from ningju.ledger.inspection import RowKey
+from ningju.ledger.memory_read_model import choose_visit
+from ningju.ledger.paging import decode, encode
+from ningju.ledger.tables import micros, offer_row, request_row, team_row, volunteer_row, zone_row
+from schemas.base import Frozen
+from schemas.request import RequestState
+from schemas.views import OfferView, RequestView, TeamView, VolunteerView, ZoneView
+
+View = TypeVar("View", bound=Frozen)
+
+TABLES: dict[str, Table] = {
+    "request": request_row,
+    "offer": offer_row,
+    "volunteer": volunteer_row,
+    "team": team_row,
+    "zone": zone_row,
+}
+
+
+def write_rows(connection: Connection, changes: Sequence[tuple[str, RowChange]]) -> None:
+    """Write and delete rows of zones, each row at most once."""
+    for name, table in TABLES.items():
+        mine = [(zone, change) for zone, change in changes if change.table == name]
+        upsert_rows(
+            connection,
+            table,
+            [_row(zone, change.key, change.view) for zone, change in mine if change.view is not None],
+            keep=("visit_id",) if name == "request" else (),  # the last visit still leads to its request
+        )
+        delete_rows(connection, table, [(zone, change.key) for zone, change in mine if change.view is None])
+
+
+def delete_zone(connection: Connection, zone: str) -> None:
+    """Delete all rows of a zone."""
+    for table in TABLES.values():
+        connection.execute(table.delete().where(table.c.zone == zone))
+
+
+def documents(connection: Connection, zone: str) -> dict[RowKey, bytes]:
+    """All rows of a zone as they are stored."""
+    return {
+        (name, row.key): row.data
+        for name, table in TABLES.items()
+        for row in connection.execute(select(table.c.key, table.c.data).where(table.c.zone == zone))
+    }
+
+
+def _row(zone: str, key: str, view: Frozen) -> Row:
+    """Values in the order of the table's columns."""
+    if isinstance(view, RequestView):
+        visit_id = None if view.visit is None else str(view.visit.visit_id)
+        guest = view.referral is not None
+        created_at = micros(view.created_at)
+        return (
+            zone, key, str(view.request_id), visit_id, view.state.value, view.service_type, guest, created_at, view.dump()
+        )  # fmt: skip
+    if isinstance(view, OfferView):
+        offered_at = micros(view.offered_at)
+        return (zone, key, str(view.offer_id), str(view.request_id), view.volunteer, offered_at, view.dump())
+    return (zone, key, view.dump())
+
+
+def request(connection: Connection, request_id: UUID) -> tuple[RequestView, ...]:
+    """Rows of a request, the origin's first."""
+    rows = select(request_row.c.data).where(request_row.c.request_id == str(request_id))
+    rows = rows.order_by(request_row.c.guest, request_row.c.created_at, request_row.c.zone)
+    return tuple(_views(connection, rows, RequestView))
+
+
+def requests(connection: Connection, query: RequestQuery) -> Page:
+    """One page, by creation; a row has the same place for ever."""
+    table = request_row
+    place = tuple_(table.c.created_at, table.c.request_id, table.c.zone)
+    rows = select(table.c.data).order_by(table.c.created_at, table.c.request_id, table.c.zone)
+    if not query.guests:
+        rows = rows.where(table.c.guest == false())
+    if query.zone is not None:
+        rows = rows.where(table.c.zone == query.zone)
+    if query.states:
+        rows = rows.where(table.c.state.in_([state.value for state in query.states]))
+    if query.service_type is not None:
+        rows = rows.where(table.c.service_type == query.service_type)
+    if query.cursor is not None:
+        rows = rows.where(place > tuple_(*decode(query.cursor)))
+    found = _views(connection, rows.limit(query.limit + 1), RequestView)
+    page = tuple(found[: query.limit])
+    return Page(page, encode(page[-1]) if len(found) > len(page) else None)
+
+
+def offer(connection: Connection, offer_id: UUID) -> OfferView | None:
+    """One offer."""
+    rows = select(offer_row.c.data).where(offer_row.c.offer_id == str(offer_id)).limit(1)
+    return next(iter(_views(connection, rows, OfferView)), None)
+
+
+def offers(connection: Connection, request_id: UUID | None, volunteer: str | None) -> list[OfferView]:
+    """Offers, oldest first."""
+    rows = select(offer_row.c.data).order_by(offer_row.c.offered_at, offer_row.c.offer_id)
+    if request_id is not None:
+        rows = rows.where(offer_row.c.request_id == str(request_id))
+    if volunteer is not None:
+        rows = rows.where(offer_row.c.volunteer == volunteer)
+    return _views(connection, rows, OfferView)
+
+
+def visit(connection: Connection, visit_id: UUID) -> RequestView | None:
+    """The row whose current or last visit this is."""
+    rows = select(request_row.c.data).where(request_row.c.visit_id == str(visit_id))
+    return choose_visit(visit_id, _views(connection, rows, RequestView))
+
+
+def zones(connection: Connection) -> list[ZoneView]:
+    """All zones."""
+    return _views(connection, select(zone_row.c.data).order_by(zone_row.c.zone), ZoneView)
+
+
+def zone(connection: Connection, name: str) -> ZoneView | None:
+    """One zone."""
+    rows = select(zone_row.c.data).where(zone_row.c.zone == name).limit(1)
+    return next(iter(_views(connection, rows, ZoneView)), None)
+
+
+def roster(connection: Connection, zone: str) -> tuple[list[TeamView], list[VolunteerView]]:
+    """Teams and volunteers of a zone, by id."""
+    teams = _views(connection, select(team_row.c.data).where(team_row.c.zone == zone), TeamView)
+    rows = select(volunteer_row.c.data).where(volunteer_row.c.zone == zone)
+    volunteers = _views(connection, rows, VolunteerView)
+    return sorted(teams, key=lambda view: view.team.id), sorted(volunteers, key=lambda view: view.volunteer.id)
+
+
+def counts(connection: Connection) -> dict[str, dict[RequestState, int]]:
+    """Number of origin rows by zone and state."""
+    table = request_row
+    rows = select(table.c.zone, table.c.state, func.count()).where(table.c.guest == false())
+    found: dict[str, dict[RequestState, int]] = {}
+    for name, state, number in connection.execute(rows.group_by(table.c.zone, table.c.state)):
+        found.setdefault(name, {})[RequestState(state)] = number
+    return found
+
+
+def _views(connection: Connection, rows: Select[bytes], model: type[View]) -> list[View]:
+    return [model.read(data) for (data,) in connection.execute(rows)]

@@ -1,0 +1,235 @@
+"""All ports of ``engine.ports.Store`` over a database; the SQL stands in the modules named after the ports."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from engine.ports import (
+    CommitUnknown,
+    Conflict,
+    DeadLetter,
+    Delivery,
+    DueZone,
+    Enqueued,
+    Loaded,
+    NewCommand,
+    OpenCommand,
+    Page,
+    Record,
+    RequestQuery,
+    RowChange,
+    Snapshot,
+    StoredPlan,
+    ZoneAppend,
+)
+from ningju.ledger import appends as batch
+from ningju.ledger import archive, consumers, events, inbox, read_model, tables
+from ningju.ledger.database import Database, Result
+from ningju.ledger.inspection import InboxRow, ZoneImage
+from ningju.ledger.settings import StoreSettings
+from ningju.ledger.waiting import Waiters
+from schemas.envelope import Outcome
+from schemas.person import Person
+from schemas.request import RequestState
+from schemas.views import Notification, OfferView, RequestView, TeamView, VolunteerView, ZoneView
+
+
+class SqlStore:
+    """The ledger in a database."""
+
+    def __init__(self, database: Database, settings: StoreSettings) -> None:
+        self._database = database
+        self._settings = settings
+        self._limit = inbox.InboxLimit(settings.inbox_limit, settings.retry_after)
+        self._waiters = Waiters(self.outcomes, database.listen)
+        self._read = database.read
+
+    async def close(self) -> None:
+        await self._waiters.close()
+        await self._database.close()
+
+    async def _write_again(self, work: Callable[[Connection], Result]) -> Result:
+        """Write what may be written twice: after a commit of unknown outcome the second try finds out."""
+        try:
+            return await self._database.write(work)
+        except CommitUnknown:
+            return await self._database.write(work)
+
+    # ------------------------------------------------------------------------------------------------------------ door
+
+    async def enqueue(self, commands: Sequence[NewCommand]) -> list[Enqueued]:
+        return await self._write_again(lambda connection: self._enqueue(connection, commands))
+
+    def _enqueue(self, connection: Connection, commands: Sequence[NewCommand]) -> list[Enqueued]:
+        if not commands:
+            return []
+        self._database.before_numbering(connection)
+        return inbox.enqueue(connection, commands, self._database.now(connection), self._limit)
+
+    async def open_commands(self, after: int = 0, limit: int = 1_000) -> list[OpenCommand]:
+        def work(connection: Connection) -> list[OpenCommand]:
+            up_to = self._database.numbered_up_to(connection)
+            return inbox.open_commands(connection, after, limit, up_to)
+
+        return await self._read(work)
+
+    async def open_count(self) -> int:
+        return await self._read(inbox.open_count)
+
+    async def outcomes(self, command_ids: Collection[UUID]) -> dict[UUID, Outcome]:
+        ids = list(command_ids)
+        return await self._read(lambda connection: inbox.outcomes(connection, ids))
+
+    async def wait(self, command_id: UUID, timeout: float) -> Outcome | None:
+        return await self._waiters.wait(command_id, timeout)
+
+    async def command(self, command_id: UUID) -> OpenCommand | None:
+        return await self._read(lambda connection: inbox.command(connection, command_id))
+
+    async def submitted(self, request_id: UUID) -> OpenCommand | None:
+        return await self._read(lambda connection: inbox.submitted(connection, request_id))
+
+    # ---------------------------------------------------------------------------------------------------------- ledger
+
+    async def heads(self) -> dict[str, int]:
+        return await self._read(events.heads)
+
+    async def load(self, zone: str) -> Loaded:
+        return await self._read(lambda connection: events.load(connection, zone, self._settings.snapshot_schema))
+
+    async def commit(self, appends: Sequence[ZoneAppend]) -> None:
+        outcomes = batch.outcomes(appends)
+
+        def work(connection: Connection) -> None:
+            events.commit(connection, appends)
+            self._database.announce(connection, [outcome.command_id for outcome in outcomes])
+
+        await self._database.write(work)
+        self._waiters.tell(outcomes)
+
+    async def events(self, zone: str, after: int = 0, limit: int = 1_000) -> list[Record]:
+        return await self._read(lambda connection: events.events(connection, zone, after, limit))
+
+    async def due_zones(self, now: datetime) -> list[DueZone]:
+        return await self._read(lambda connection: events.due_zones(connection, now))
+
+    async def next_due(self) -> datetime | None:
+        return await self._read(events.next_due)
+
+    async def drop_snapshots(self) -> None:
+        await self._write_again(events.drop_snapshots)
+
+    # ------------------------------------------------------------------------------------------------------- consumers
+
+    async def cursors(self, consumer: str) -> dict[str, int]:
+        return await self._read(lambda connection: consumers.cursors(connection, consumer))
+
+    async def settle(
+        self,
+        consumer: str,
+        cursors: Mapping[str, int],
+        commands: Sequence[NewCommand] = (),
+        notifications: Sequence[Notification] = (),
+    ) -> list[Enqueued]:
+        def work(connection: Connection) -> list[Enqueued]:
+            answers = self._enqueue(connection, commands)
+            if notifications:
+                consumers.notify(connection, notifications, self._database.now(connection))
+            consumers.advance(connection, consumer, cursors)
+            return answers
+
+        return await self._write_again(work)
+
+    async def pending_notifications(self, limit: int = 500) -> list[Delivery]:
+        return await self._read(lambda connection: consumers.pending_notifications(connection, limit))
+
+    async def delivered(self, keys: Collection[UUID]) -> None:
+        await self._write_again(lambda connection: consumers.delivered(connection, keys))
+
+    # --------------------------------------------------------------------------------------------------------- archive
+
+    async def put_plan(self, plan: StoredPlan) -> None:
+        await self._write_again(lambda connection: archive.put_plan(connection, plan))
+
+    async def plan(self, plan_hash: str) -> StoredPlan | None:
+        return await self._read(lambda connection: archive.find_plan(connection, tables.plan.c.plan_hash == plan_hash))
+
+    async def newest_plan(self, zone: str) -> StoredPlan | None:
+        return await self._read(lambda connection: archive.find_plan(connection, tables.plan.c.zone == zone))
+
+    async def dead_letter(self, letter: DeadLetter) -> None:
+        def work(connection: Connection) -> None:
+            now = self._database.now(connection)
+            archive.put_dead_letter(connection, letter, now, self._settings.letter_expiry)
+
+        await self._write_again(work)
+
+    async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
+        return await self._read(
+            lambda connection: archive.dead_letters(connection, limit, self._database.now(connection))
+        )
+
+    async def put_persons(self, persons: Sequence[Person]) -> None:
+        await self._write_again(lambda connection: archive.put_persons(connection, persons))
+
+    async def person(self, person_id: str) -> Person | None:
+        return await self._read(lambda connection: archive.find_person(connection, person_id))
+
+    async def erase_person(self, person_id: str) -> bool:
+        return await self._database.write(lambda connection: archive.erase_person(connection, person_id))
+
+    # ------------------------------------------------------------------------------------------------------ read model
+
+    async def request(self, request_id: UUID) -> tuple[RequestView, ...]:
+        return await self._read(lambda connection: read_model.request(connection, request_id))
+
+    async def requests(self, query: RequestQuery) -> Page:
+        return await self._read(lambda connection: read_model.requests(connection, query))
+
+    async def offer(self, offer_id: UUID) -> OfferView | None:
+        return await self._read(lambda connection: read_model.offer(connection, offer_id))
+
+    async def offers(self, *, request_id: UUID | None = None, volunteer: str | None = None) -> list[OfferView]:
+        return await self._read(lambda connection: read_model.offers(connection, request_id, volunteer))
+
+    async def visit(self, visit_id: UUID) -> RequestView | None:
+        return await self._read(lambda connection: read_model.visit(connection, visit_id))
+
+    async def zones(self) -> list[ZoneView]:
+        return await self._read(read_model.zones)
+
+    async def zone(self, zone: str) -> ZoneView | None:
+        return await self._read(lambda connection: read_model.zone(connection, zone))
+
+    async def roster(self, zone: str) -> tuple[list[TeamView], list[VolunteerView]]:
+        return await self._read(lambda connection: read_model.roster(connection, zone))
+
+    async def counts(self) -> dict[str, dict[RequestState, int]]:
+        return await self._read(read_model.counts)
+
+    # ------------------------------------------------------------------------------------------------------ inspection
+
+    async def image(self, zone: str) -> ZoneImage:
+        def work(connection: Connection) -> ZoneImage:
+            version, due = events.head(connection, zone)
+            snapshot = events.newest_snapshot(connection, zone, self._settings.snapshot_schema)
+            return ZoneImage(version, due, snapshot, read_model.documents(connection, zone))
+
+        return await self._database.read_at_once(work)
+
+    async def inbox_rows(self, after: int = 0, limit: int = 1_000) -> list[InboxRow]:
+        return await self._read(lambda connection: inbox.inbox_rows(connection, after, limit))
+
+    async def replace_rows(
+        self, zone: str, version: int, rows: Sequence[RowChange], snapshot: Snapshot | None = None
+    ) -> None:
+        def work(connection: Connection) -> None:
+            if not events.lock_at(connection, zone, version):
+                raise Conflict([zone])
+            read_model.delete_zone(connection, zone)
+            read_model.write_rows(connection, [(zone, row) for row in rows])
+            events.save_snapshots(connection, [] if snapshot is None else [snapshot])
+
+        await self._write_again(work)

