@@ -55,7 +55,7 @@ def _advance(connection: Connection, append: ZoneAppend) -> bool:
     if append.expected_version:
         return False
     first = insert_into(connection, zone).values(zone=append.zone, version=version, next_due=due)
-    return bool(connection.execute(first.on_conflict_do_nothing()).rowcount)
+    return connection.execute(first.on_conflict_do_nothing().returning(zone.c.zone)).first() is not None
 
 
 def lock_at(connection: Connection, name: str, version: int) -> bool:
