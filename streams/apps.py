@@ -114,7 +114,7 @@ class RoleApp(faust.App):
         """Bind ``agent`` to ``topic``: it gets raw bytes, acknowledges by itself, and an error in it ends the role."""
 
         async def run(stream: StreamT[Any]) -> None:
-            await agent(stream.noack())
+            await agent(stream.noack())  # type: ignore[attr-defined]
 
         channel = self.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
         self.agent(channel, name=f"{self.conf.id}:{topic}", concurrency=1)(run)

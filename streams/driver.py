@@ -109,7 +109,7 @@ class Consumer(stock.Consumer):
         # Consumers hang now and then (faust 175, 532, 640) and stock only logs it.
         tuning = cast(Tuning, self.app)
         watchdog = Watchdog(tuning.watchdog_s)
-        while not self.should_stop:
+        while True:
             await self.sleep(tuning.watchdog_s / 4)
             if self.should_stop:
                 return
