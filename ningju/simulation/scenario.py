@@ -18,7 +18,7 @@ from schemas.zone import Policy, PolicyName, ZoneConfig
 
 FIRST_DAY = datetime(2026, 7, 21, tzinfo=SHANGHAI)  # a Tuesday: the three days that requests reach into are weekdays
 VOLUMES = {"changning": 1_000, "heatwave": 1_000, "tiny": 20}
-VOLUNTEERS = {"changning": 5_300, "heatwave": 5_300, "tiny": 90}
+VOLUNTEERS = {"changning": 5_300, "heatwave": 5_300, "tiny": 300}
 DAYS = {"changning": 1, "heatwave": 3, "tiny": 1}
 HEAT = 2.0
 ROSTER_CHUNK = 200

@@ -1,0 +1,31 @@
+"""``python -m benchmarks``: each command lives in a module of its own and is loaded when it is asked for."""
+
+import argparse
+import sys
+from importlib import import_module
+
+# name: what it does; the module of that name in this package has ``configure(parser)`` and ``run(args) -> exit code``
+COMMANDS = {
+    "list": "the sets, where their data is looked for, what is missing",
+    "day": "Ningju, nearest-first, alert-next and the hindsight bound on the same day, side by side",
+}
+MODULES = {"list": "benchmarks.listing"}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure Ningju.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, what in COMMANDS.items():
+        command = commands.add_parser(name, help=what, description=what)
+        if name in arguments[:1]:
+            module = import_module(MODULES.get(name, f"benchmarks.{name}"))
+            module.configure(command)
+            command.set_defaults(run=module.run)
+    args = parser.parse_args(arguments)
+    code: int = args.run(args)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
