@@ -256,10 +256,14 @@ Method = Literal["auto", "greedy", "flow", "cp_sat", "nearest_first"]
 
 
 class Limits(Frozen):
-    """A budget in seconds or in iterations; with iterations and a seed the plan is the same each time."""
+    """A budget in seconds or in iterations; with iterations and a seed the plan is the same each time.
+
+    ``explain``: for each visit left out count what rules remove, or look for the nearest relaxation, too (costs more).
+    """
 
     seconds: Annotated[float, Field(ge=0)] | None = None
     iterations: Annotated[int, Field(ge=0)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     method: Method = "auto"
+    explain: Literal["counts", "nearest"] = "nearest"

@@ -69,10 +69,12 @@ def _passing(a: Arrays, row: Ints, who: Ints, earliest: Ints) -> tuple[Ints, Int
     return row, who
 
 
-def find(a: Arrays) -> Candidates:
-    """Judge the rules that do not ask when, for all rows with open heads."""
+def find(a: Arrays, visit: int | None = None) -> Candidates:
+    """Judge the rules that do not ask when, for all rows with open heads, or for those of one visit."""
     earliest = _earliest(a)
     asked = (a.row_heads > 0) & (earliest[a.row_visit] < FAR)
+    if visit is not None:
+        asked &= a.row_visit == visit
     rows_found: list[Ints] = []
     who_found: list[Ints] = []
     for skill in np.unique(a.row_skill[asked]):

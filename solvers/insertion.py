@@ -54,17 +54,20 @@ class _Block:
 
 
 class Insertion:
-    """Evaluates visits against a diary. ``nearest`` ranks by start, then by the way from home, and by nothing else."""
+    """Evaluates visits against a diary.
 
-    def __init__(self, a: Arrays, candidates: Candidates, *, nearest: bool = False) -> None:
+    ``nearest`` ranks by start, then by the way from home, and by nothing else; ``bare`` asks only whether a visit fits.
+    """
+
+    def __init__(self, a: Arrays, candidates: Candidates, *, nearest: bool = False, bare: bool = False) -> None:
         self.a, self.candidates, self.nearest = a, candidates, nearest
         self.weigh: Coefficients = coefficients(a.problem)
-        self.rarity = scarcity_of_skills(a)
+        self.rarity = np.zeros(a.held.shape[1], dtype=np.int64) if bare else scarcity_of_skills(a)
         self._kept: dict[int, _Block | None] = {}
         self._standing = {
             number: standing
             for standing in a.problem.standing
-            if (number := a.visit_index.get(standing.visit, -1)) >= 0 and not nearest
+            if (number := a.visit_index.get(standing.visit, -1)) >= 0 and not (nearest or bare)
         }
         self._links: dict[int, list[tuple[int, int, int, str]]] = {}
         for link in a.problem.links:
@@ -72,7 +75,7 @@ class Insertion:
             self._links.setdefault(two, []).append((one, link.at_least, link.at_most, link.crew))
             self._links.setdefault(one, []).append((two, -link.at_most, -link.at_least, link.crew))
         ways = self.weigh["travel_time"], self.weigh["travel_distance"]
-        self._seconds, self._metres = (0.0, 0.0) if nearest else ways
+        self._seconds, self._metres = (0.0, 0.0) if nearest or bare else ways
 
     # ------------------------------------------------------------------------------------------------ what is possible
 

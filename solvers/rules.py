@@ -276,26 +276,23 @@ def passing(a: Arrays, row: int, who: Ints, starts: Ints) -> Bools:
     return ~fails
 
 
-def survey(a: Arrays, visit: int) -> tuple[int, list[RuleCount]]:
-    """Count what each rule removes, for a visit whose start is free.
+def survey(a: Arrays, row: int) -> tuple[int, list[RuleCount]]:
+    """Count what each rule removes from the people for one demand, when the visit's start is free.
 
     Returns
     -------
     tuple
-        How many people pass every rule for some demand and start (what others take of them not counted), and the
-        counts in the order of the rules. Who fails for every demand counts once, at the demand they get furthest in.
+        How many pass every rule at some start (what a plan takes of them not counted), and how many each rule removed,
+        in the order of the rules; each person counts once.
     """
+    seats = a.filled[int(a.row_visit[row])].seats
     everyone = np.arange(a.volunteers, dtype=np.int64)
-    seated = [who for _, who, _ in a.filled[visit].seats if who >= 0]
-    furthest = np.full(a.volunteers, -1, dtype=np.int64)
+    if seats:
+        everyone = everyone[~np.isin(everyone, [who for _, who, _ in seats])]
     done = len(ORDER)
-    for row in a.rows_of(visit):
-        if a.row_heads[row] > 0:
-            np.maximum(furthest, judge(a, row, everyone), out=furthest)
-    furthest[seated] = -1
-    counts = np.bincount(furthest[furthest >= 0], minlength=done + 1)
-    reasons = [RuleCount(rule=ORDER[i][0], removed=int(counts[i])) for i in range(done) if counts[i]]
-    return int(counts[done]), reasons
+    counts = np.bincount(judge(a, row, everyone), minlength=done + 1).tolist()
+    reasons = [RuleCount(rule=ORDER[i][0], removed=counts[i]) for i in range(done) if counts[i]]
+    return counts[done], reasons
 
 
 def judge(a: Arrays, row: int, who: Ints) -> Ints:

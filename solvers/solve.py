@@ -9,7 +9,7 @@ import numpy as np
 
 from schemas.plan import Assignment, LevelCost, Plan, Status, Step
 from schemas.problem import FilledSeat, Limits, Problem
-from solvers import flow, greedy, search
+from solvers import cp_sat, flow, greedy, search
 from solvers.arrays import Arrays, build
 from solvers.candidates import Candidates, find
 from solvers.costs import Chosen, by_level, terms, vector
@@ -33,6 +33,7 @@ class Run:
     insertion: Insertion
     limits: Limits
     done: Callable[[], bool]
+    left: Callable[[], float | None]
     served: set[int] = field(default_factory=set)
     bound: int = 0
     bound_by: str = "none"
@@ -160,6 +161,8 @@ def _auto(run: Run) -> Diary:
         _bound(run, _first_cost(run, diary))
     if limits.method == "greedy" or limits.iterations == 0 or run.done():
         return diary
+    if limits.method == "cp_sat":
+        return _exact(run, diary, every=True)
     iterations = limits.iterations
     if iterations is None:
         iterations = 2**40 if limits.seconds is not None else DEFAULT_ITERATIONS
@@ -168,6 +171,32 @@ def _auto(run: Run) -> Diary:
     )
     if tried:
         run.note("search", diary)
+    return _exact(run, diary, every=False)
+
+
+def _exact(run: Run, diary: Diary, *, every: bool) -> Diary:
+    """Solve small components exactly, where the bound is not reached."""
+    a, limits = run.a, run.limits
+    if run.done() or not cp_sat.usable(a) or not (every or _first_cost(run, diary) > run.bound):
+        return diary
+    before = vector(a, diary.chosen, run.insertion.rarity)
+    kept = dict(diary.chosen)
+    diary, bound = cp_sat.improve(
+        a,
+        run.insertion,
+        diary,
+        seed=limits.seed,
+        workers=limits.workers,
+        iterations=DEFAULT_ITERATIONS if limits.iterations is None and limits.seconds is None else limits.iterations,
+        seconds=run.left,
+        every=every,
+    )
+    weight = _weight_of_left_out(run)
+    if bound is not None and weight and weight * bound > run.bound:
+        run.bound, run.bound_by = weight * bound, "CP-SAT by component"
+    if vector(a, diary.chosen, run.insertion.rarity) > before:
+        diary.replace(kept)
+    run.note("cp_sat", diary)
     return diary
 
 
@@ -200,12 +229,15 @@ def solve(problem: Problem, limits: Limits | None = None) -> Plan:
     limits = limits if limits is not None else Limits()
     begin = time.monotonic()
 
+    def left() -> float | None:
+        return None if limits.seconds is None else limits.seconds - (time.monotonic() - begin)
+
     def done() -> bool:
         return limits.seconds is not None and time.monotonic() - begin >= limits.seconds
 
     a = build(problem)
     candidates = find(a)
-    run = Run(a=a, candidates=candidates, insertion=Insertion(a, candidates), limits=limits, done=done)
+    run = Run(a=a, candidates=candidates, insertion=Insertion(a, candidates), limits=limits, done=done, left=left)
     diary = _nearest_first(run) if limits.method == "nearest_first" else _auto(run)
     chosen = diary.chosen
     levels = []
@@ -225,7 +257,11 @@ def solve(problem: Problem, limits: Limits | None = None) -> Plan:
     return Plan(
         status=status,
         assignments=_assignments(a, chosen),
-        left_out=tuple(explain(a, visit) for visit in range(a.visits) if visit not in chosen),
+        left_out=tuple(
+            explain(a, run.insertion, diary, visit, nearest=limits.explain == "nearest" and not done())
+            for visit in range(a.visits)
+            if visit not in chosen
+        ),
         levels=tuple(levels),
         steps=tuple(run.steps),
         seconds=time.monotonic() - begin,
