@@ -10,7 +10,7 @@ from typing import Protocol
 import structlog
 
 from engine.matching import Proposal, pose, propose
-from engine.ports import Archive, Clock, Door, Planner, PortError
+from engine.ports import Archive, Clock, Door, Planner, PortError, Stats
 from engine.zone import Zone
 from schemas.plan import Plan
 
@@ -45,6 +45,8 @@ class MatchLoop:
     ----------
     states, planner, door, archive, clock
         The ports.
+    stats
+        Counts solves.
     seed
         Seed of every solve.
     """
@@ -57,6 +59,7 @@ class MatchLoop:
         door: Door,
         archive: Archive,
         clock: Clock,
+        stats: Stats | None = None,
         seed: int = 1,
     ) -> None:
         self._states = states
@@ -64,6 +67,7 @@ class MatchLoop:
         self._door = door
         self._archive = archive
         self._clock = clock
+        self._stats = stats or Stats()
         self._seed = seed
         self._due: dict[str, datetime] = {}
         self._debounce: dict[str, timedelta] = {}
@@ -153,6 +157,8 @@ class MatchLoop:
         first = plan.levels[0] if plan.levels else None
         gap = (first.cost - first.bound) / first.cost if first is not None and first.cost > 0 else 0.0
         offered = sum(len(item.seats) for item in proposal.items)
+        self._stats.add("solves")
+        self._stats.add("solve_seconds", plan.seconds)
         self.solves.append(Solve(zone, plan.seconds, gap, offered, len(plan.left_out)))
         log.info(
             "zone matched",

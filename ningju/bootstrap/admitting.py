@@ -1,0 +1,64 @@
+"""Requests of other systems, from the topic to the door."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from time import monotonic
+from uuid import UUID
+
+from engine.intake import Directory, IntakeRefused, admit
+from engine.ports import Clock, NewCommand, ReadModel
+from schemas.base import derive_id
+from schemas.envelope import Actor
+from schemas.intake import RequestIn
+from streams.agents import Unacceptable
+
+FRESH_S = 5.0
+
+
+class Admission:
+    """Admits records of ``ningju.requests`` by the same rules as REST.
+
+    A record's id is its CloudEvents ``source`` and ``id``; without them, its position on the topic.
+    """
+
+    def __init__(self, read_model: ReadModel, clock: Clock) -> None:
+        self._read_model = read_model
+        self._clock = clock
+        self._directory: Directory | None = None
+        self._read_at = 0.0
+
+    async def __call__(self, raw: bytes, headers: Mapping[str, str], position: str) -> NewCommand:
+        """Turn one record into a command.
+
+        Raises
+        ------
+        Unacceptable
+            When no zone could ever take it; the reason names the field and says what to do.
+        pydantic.ValidationError
+            When it is no request at all.
+        """
+        request = RequestIn.model_validate_json(raw)
+        try:
+            return admit(
+                request,
+                await self._fresh(),
+                command_id=_command_id(headers, position),
+                actor=Actor(kind="external", id=request.source),
+                received_at=self._clock.now(),
+                fingerprint=sha256(raw).hexdigest(),
+            )
+        except IntakeRefused as refused:
+            raise Unacceptable(f"{refused.field}: {refused.reason} ({refused.code})") from refused
+
+    async def _fresh(self) -> Directory:
+        if self._directory is None or monotonic() - self._read_at > FRESH_S:
+            self._directory = Directory.of(await self._read_model.zones(), self._directory)
+            self._read_at = monotonic()
+        return self._directory
+
+
+def _command_id(headers: Mapping[str, str], position: str) -> UUID:
+    source, name = headers.get("ce_source"), headers.get("ce_id")
+    if source and name:
+        return derive_id("command", source, name)
+    return derive_id("command", "topic", position)

@@ -1,0 +1,201 @@
+"""All roles of one process, wired: the only place that knows what stands behind each port."""
+
+import asyncio
+from collections.abc import Mapping
+from uuid import UUID
+
+import structlog
+from fastapi import FastAPI
+
+from engine.explaining import explain
+from engine.ports import Clock, Notifier, Planner, Stats
+from engine.zone import Zone
+from ningju.bootstrap.admitting import Admission
+from ningju.bootstrap.handlers import Marking, dispatch
+from ningju.bootstrap.server import WebServer
+from ningju.bootstrap.store import RingingStore, open_store
+from ningju.console.app import create_app
+from ningju.console.services import Services
+from ningju.dispatch.notifiers import LogNotifier
+from ningju.ledger.inspection import InspectableStore
+from ningju.settings import Settings
+from schemas.explanation import Explanation
+from schemas.plan import Plan
+from schemas.problem import Limits, Problem
+from streams.apps import Connection
+from streams.broker import EmbeddedBroker
+from streams.engine_logic import EngineLogic
+from streams.match_loop import MatchLoop
+from streams.pipeline import Pipeline, Role
+from streams.release import SteppedRelease
+from streams.solver_pool import SolverPool, solve_here
+from streams.zone_states import ZoneStates
+
+log = structlog.get_logger(__name__)
+
+
+class SolverHere:
+    """Solves in this very process: for tests and the smallest machines, since it holds everything else up."""
+
+    async def solve(self, problem: Problem, limits: Limits) -> Plan:
+        """Solve at once."""
+        return solve_here(problem, limits)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class System:
+    """One process of Ningju: some roles or all, from the first loop to the last.
+
+    Parameters
+    ----------
+    stepped
+        Whether ``clock`` is simulated: commands, ticks, solves and notifications then move only by ``stepping``.
+    notifier
+        Where messages go; the log by default.
+    """
+
+    def __init__(
+        self, settings: Settings, clock: Clock, *, stepped: bool = False, notifier: Notifier | None = None
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.stepped = stepped
+        self.stats = Stats()
+        self.roles = frozenset(Role(role) for role in settings.roles)
+        self._notifier = notifier or LogNotifier()
+        self._broker: EmbeddedBroker | None = None
+        self._planner: SolverPool | SolverHere = SolverHere()
+        self._services = Services(ready=self.unready, explain=self.explain, stats=self.stats, wait_s=settings.wait_s)
+        self._tasks: asyncio.TaskGroup | None = None
+        self._main: asyncio.Task[None] | None = None
+        self.store: InspectableStore
+        self.pipeline: Pipeline
+        self.matcher: MatchLoop
+        self.server: WebServer | None = None
+
+    @property
+    def address(self) -> str:
+        """Where the console answers; empty where this process serves none."""
+        return self.server.address if self.server is not None else ""
+
+    async def start(self) -> None:
+        """Open, wire and start everything; return when it is ready.
+
+        Raises
+        ------
+        Exception
+            Whatever keeps a part from starting; what had started is stopped.
+        """
+        settings = self.settings
+        self.store = await open_store(settings, self.clock, stepped=self.stepped)
+        try:
+            if Role.API in self.roles:
+                self.server = WebServer(self._console_app(), settings.host, settings.port)
+            self._wire()
+            self._main = asyncio.create_task(self._run(), name="system")
+            ready = asyncio.create_task(self.pipeline.ready.wait())
+            done, _ = await asyncio.wait({ready, self._main}, return_when=asyncio.FIRST_COMPLETED)
+            if self._main in done:
+                ready.cancel()
+                self._main.result()
+                raise RuntimeError("the system ended before it was ready")
+            self.matcher.mark_all(await self.store.heads(), self.clock.now())
+        except BaseException:
+            await self.stop()
+            raise
+        log.info("ready", action="ready", roles=sorted(self.roles), address=self.address)
+
+    def _console_app(self) -> FastAPI:
+        # The bell is the pipeline's, which needs what the console serves beside: so it is looked up when it rings.
+        store = RingingStore.of(self.store, lambda commands: self.pipeline.door.enqueue(commands))  # noqa: PLW0108
+        return create_app(store, self.clock, self._services)
+
+    def _wire(self) -> None:
+        settings, store = self.settings, self.store
+        if settings.broker is None:
+            self._broker = EmbeddedBroker()
+            connection = Connection.embedded(self._broker.start())
+        else:
+            connection = Connection(settings.broker)
+        if settings.solver_processes:
+            self._planner = SolverPool(settings.solver_processes)
+        marking = Marking()
+        self.pipeline = Pipeline(
+            store,
+            connection,
+            clock=self.clock,
+            logic=EngineLogic(),
+            roles=self.roles,
+            on_events={Role.MATCHER: marking, Role.DISPATCHER: dispatch},
+            admit=Admission(store, self.clock),
+            notifier=self._notifier,
+            release=SteppedRelease() if self.stepped else None,
+            alone=settings.database is None,
+            stats=self.stats,
+            loops=() if self.stepped or Role.MATCHER not in self.roles else (self._match,),
+        )
+        states: ZoneStates[Zone] = self.pipeline.states
+        planner: Planner = self._planner
+        self.matcher = marking.matcher = MatchLoop(
+            states=states,
+            planner=planner,
+            door=self.pipeline.door,
+            archive=store,
+            clock=self.clock,
+            stats=self.stats,
+            seed=settings.seed,
+        )
+
+    async def _match(self) -> None:
+        await self.matcher.run()
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(self.pipeline.run(), name="pipeline")
+            if self.server is not None:
+                serving = group.create_task(self.server.run_until_told(), name="console")
+                serving.add_done_callback(lambda _: running.cancel())
+
+    async def wait(self) -> None:
+        """Wait until the system ends.
+
+        Raises
+        ------
+        BaseException
+            Whatever ended it, when it was not :meth:`stop`.
+        """
+        if self._main is not None:
+            await asyncio.shield(self._main)
+
+    async def stop(self) -> None:
+        """Stop taking in, finish what is under way, let go of everything."""
+        self._services.stopping.set()
+        if self.server is not None:
+            self.server.should_exit = True
+        if self._main is not None and not self._main.done():
+            if self.server is None or not self.server.started:
+                self._main.cancel()
+            _, late = await asyncio.wait({self._main}, timeout=self.settings.drain_s)
+            if late:
+                self._main.cancel()
+                await asyncio.wait(late, timeout=self.settings.drain_s)
+        self._planner.close()
+        if self._broker is not None:
+            self._broker.stop()
+        await self.store.close()
+
+    async def unready(self) -> Mapping[str, str]:
+        """Parts that are not ready, with what they wait for."""
+        waiting = {}
+        if not self.pipeline.ready.is_set():
+            waiting["roles"] = "starting: joining their consumer groups"
+        if self.pipeline.worker.waiting:
+            waiting["database"] = "away: commits are put off"
+        return waiting
+
+    async def explain(self, zone: str, request_id: UUID) -> Explanation | None:
+        """Explain a request from the state of a zone."""
+        state: Zone = await self.pipeline.states.state(zone)
+        return explain(state, request_id, self.clock.now())
