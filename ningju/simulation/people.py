@@ -128,28 +128,30 @@ class People:
     def _prepare(self, message: Notification) -> None:
         """Hear that the crew is complete: come at the start, or do not."""
         promise = self._promises.get((message.volunteer, message.request_id))
-        if promise is None or promise.confirmed:
+        if promise is None:
             return
-        promise.confirmed = True
         window = message.window or promise.window
-        promise.window = window
-        conduct = self._conduct(message.volunteer, message.request_id)
-        if conduct.comes:
-            self._visit("check-in", message.volunteer, message.request_id, promise, window.start)
-            self._visit("finish", message.volunteer, message.request_id, promise, window.end)
-        elif self._world.reports_absence(self._key(message.request_id)):
-            self.log["stayed away"] += 1
-            self._visit("no-show", message.volunteer, message.request_id, promise, window.start + MISSED_AFTER)
-        else:
-            self.log["stayed away"] += 1
+        if promise.confirmed and window.start == promise.window.start:
+            return  # a mate was replaced; for this person nothing is new
+        promise.confirmed, promise.window = True, window
+        volunteer, request_id = message.volunteer, message.request_id
+        if self._conduct(volunteer, request_id).comes:
+            if volunteer not in self._present.get(promise.visit_id, ()):
+                self._visit("check-in", volunteer, request_id, promise, window.start)
+            self._visit("finish", volunteer, request_id, promise, window.end)
+            return
+        self.log["stayed away"] += 1
+        if self._world.reports_absence(self._key(request_id)):
+            self._visit("no-show", volunteer, request_id, promise, window.start + MISSED_AFTER)
 
     def _visit(self, kind: str, volunteer: str, request_id: UUID, promise: Promise, when: datetime) -> None:
         actor, body = f"volunteer:{volunteer}", {"volunteer": volunteer}
         if kind == "no-show":
             actor = f"beneficiary:{self._key(request_id)}"
-        key = f"{promise.visit_id}-{kind}-{volunteer}"
+        start = promise.window.start
+        key = f"{promise.visit_id}-{kind}-{volunteer}-{start:%d%H%M}"
         call = Call(f"/visits/{promise.visit_id}/{kind}", actor, key, body)
-        deed = Deed(kind, call, request_id, promise.visit_id, volunteer, promise.window.start)
+        deed = Deed(kind, call, request_id, promise.visit_id, volunteer, start)
         self._plan(max(when, self._clock.now()), deed)
 
     def _follow(self, deed: Deed, now: datetime) -> None:
@@ -167,11 +169,11 @@ class People:
         elif deed.kind == "check-in":
             self._present.setdefault(deed.visit_id, set()).add(deed.volunteer)
         elif deed.kind == "finish":
-            self._present.pop(deed.visit_id, None)
             stars = self._world.stars(self._key(deed.request_id))
             if stars is not None:
                 actor = f"beneficiary:{self._key(deed.request_id)}"
-                call = Call(f"/visits/{deed.visit_id}/rating", actor, f"{deed.visit_id}-rating", {"stars": stars})
+                key = f"{deed.call.key}-rating"
+                call = Call(f"/visits/{deed.visit_id}/rating", actor, key, {"stars": stars})
                 rating = Deed("rating", call, deed.request_id, deed.visit_id, deed.volunteer)
                 self._plan(now + RATED_AFTER, rating)
 
