@@ -84,7 +84,7 @@ def team(name: str = "t1", zone: str = "z1", **fields: Any) -> Team:
     return Team(**({"id": name, "zone": zone, "name": label(name), "base": HERE} | fields))
 
 
-def window(start: datetime, length: timedelta = hours(4)) -> TimeWindow:
+def window(start: datetime, length: timedelta = timedelta(hours=4)) -> TimeWindow:
     return TimeWindow(start=start, end=start + length)
 
 
@@ -171,7 +171,9 @@ class World:
         """Configured, with a catalogue and a roster."""
         zone = self.state.zone
         self.ok(ConfigureZone(config=config(zone), policy=Policy(**policy)))
-        self.ok(ChangeCatalogue(service_types=(service(),), sites=(Site(id="s1", zone=zone, name=label("s1"), place=NEAR),)))
+        self.ok(
+            ChangeCatalogue(service_types=(service(),), sites=(Site(id="s1", zone=zone, name=label("s1"), place=NEAR),))
+        )
         people = volunteers or (volunteer("ann"), volunteer("bob"), volunteer("cat"))
         self.ok(ChangeRoster(teams=teams or (team(zone=zone),), volunteers=people))
         return self
@@ -179,7 +181,9 @@ class World:
     def submit(self, name: str = "r1", *windows: TimeWindow, **fields: Any) -> list[Event]:
         return self.ok(SubmitRequest(spec=spec(name, *windows, **fields)))
 
-    def item(self, name: str, start: datetime, *who: str, team_id: str = "t1", demands: tuple[int, ...] = ()) -> ProposedVisit:
+    def item(
+        self, name: str, start: datetime, *who: str, team_id: str = "t1", demands: tuple[int, ...] = ()
+    ) -> ProposedVisit:
         record = self.state.requests.get(request(name))
         return ProposedVisit(
             request_id=request(name),
@@ -193,9 +197,7 @@ class World:
         )
 
     def plan(self, *items: ProposedVisit, refer: tuple[UUID, ...] = ()) -> Outcome:
-        return self.send(
-            ProposePlan(plan_hash="h", solved_at_version=self.state.version, items=items, refer=refer)
-        )
+        return self.send(ProposePlan(plan_hash="h", solved_at_version=self.state.version, items=items, refer=refer))
 
     def offer(self, name: str, start: datetime, *who: str, **fields: Any) -> None:
         outcome = self.plan(self.item(name, start, *who, **fields))

@@ -1,11 +1,9 @@
 """Life stories of requests, told from command to event."""
 
-from tests.engine.builders import MONDAY, World, by, hours, minutes, request, service, spec, volunteer, window
-
-from schemas.catalogue import SkillDemand
-from schemas.commands import ChangeCatalogue, CheckIn, FinishVisit, RateVisit
+from schemas.commands import CheckIn, FinishVisit, RateVisit
 from schemas.envelope import Actor
 from schemas.request import RequestState
+from tests.engine.builders import MONDAY, World, by, hours, request
 
 
 def test_a_request_is_served_and_rated() -> None:
