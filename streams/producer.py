@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from engine.ports import Unavailable
 from streams.topics import Record
+
+STOP_S: Final = 3.0
+"""Seconds that stopping waits for a broker that does not answer."""
 
 
 class Sender(Protocol):
@@ -56,8 +59,17 @@ class BatchProducer:
     async def stop(self) -> None:
         """Send what is left and disconnect; a broker that is gone is not waited for."""
         client, self._client = self._client, None
-        if client is not None:
-            await client.stop()
+        if client is None:
+            return
+        try:
+            async with asyncio.timeout(STOP_S):
+                await client.stop()
+        except TimeoutError:
+            sender = client._sender.sender_task  # it would try again for ever
+            if sender is not None:
+                sender.cancel()
+                await asyncio.wait([sender])
+            await client.client.close()
 
     async def partitions(self, topic: str) -> int:
         """Tell how many partitions a topic has; on the embedded broker this makes the topic."""

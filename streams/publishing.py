@@ -190,8 +190,8 @@ class CommandPublisher:
         await self._backoff.insist(lambda: self._sender.send(Topic.COMMANDS, [command_record(row) for row in page]))
 
     def _has_room(self, count: int, size: int) -> bool:
-        if not self._sent:
-            return True
+        if not self._sent and not count:
+            return True  # one that is too large for the bound goes alone
         return len(self._sent) + count < self._bound and self._sent_bytes + size <= self._bound_bytes
 
     async def _wait_for_room(self, size: int) -> None:

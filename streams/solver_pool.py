@@ -109,11 +109,9 @@ class SolverPool:
         if self._pool is pool:
             self._pool = None
         processes = list((getattr(pool, "_processes", None) or {}).values())
-        pool.shutdown(wait=False, cancel_futures=True)
         for process in processes:
             process.kill()
-        for process in processes:
-            process.join(5)
+        pool.shutdown(wait=True, cancel_futures=True)  # quick: it sees that they are gone, and lets go of its pipes
 
 
 def _settle_in(parent: int) -> None:
