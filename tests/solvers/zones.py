@@ -104,7 +104,7 @@ def zone(
             visit=f"v{i}",
             start=open_visits[i].windows[0].start,
             told=bool(i % 2),
-            crew=(FilledSeat(demand=0, volunteer=f"p{rng.randrange(people)}"),),
+            crew=(FilledSeat(demand=0, volunteer=f"p{rng.randrange(max(1, people))}"),),
         )
         for i in range(min(told, visits))
     )
