@@ -80,7 +80,7 @@ def of_visits(**fields: object) -> Problem:
         (of_visits(fixed_start=HOUR), "held"),
         (of_visits(fixed_start=9 * HOUR, filled=(FilledSeat(demand=0, volunteer="q"),)), "held"),
         (
-            GOOD.changed(commitments=(Commitment(volunteer="p", location=0, start=8 * HOUR, end=9 * HOUR),)),
+            GOOD.changed(commitments=(Commitment(volunteer="p", location=0, start=8 * HOUR, end=12 * HOUR),)),
             "overlap",
         ),
     ],
