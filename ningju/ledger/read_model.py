@@ -37,7 +37,8 @@ def write_rows(connection: Connection, changes: Sequence[tuple[str, RowChange]])
             [_row(zone, change.key, change.view) for zone, change in mine if change.view is not None],
             keep=("visit_id",) if name == "request" else (),  # the last visit still leads to its request
         )
-        delete_rows(connection, table, [(zone, change.key) for zone, change in mine if change.view is None])
+        gone = [{"zone": zone, "key": change.key} for zone, change in mine if change.view is None]
+        delete_rows(connection, table, [tuple(one[column.name] for column in table.primary_key) for one in gone])
 
 
 def delete_zone(connection: Connection, zone: str) -> None:
@@ -56,23 +57,28 @@ def documents(connection: Connection, zone: str) -> dict[RowKey, bytes]:
 
 
 def _row(zone: str, key: str, view: Frozen) -> Row:
-    """Values in the order of the table's columns."""
+    """Values in the order of the table's columns; requests and offers are found by their keys, so those are their ids."""
     if isinstance(view, RequestView):
+        _check(key, view.request_id)
         visit_id = None if view.visit is None else str(view.visit.visit_id)
         guest = view.referral is not None
-        created_at = micros(view.created_at)
         return (
-            zone, key, str(view.request_id), visit_id, view.state.value, view.service_type, guest, created_at, view.dump()
+            key, zone, visit_id, view.state.value, view.service_type, guest, micros(view.created_at), view.dump()
         )  # fmt: skip
     if isinstance(view, OfferView):
-        offered_at = micros(view.offered_at)
-        return (zone, key, str(view.offer_id), str(view.request_id), view.volunteer, offered_at, view.dump())
+        _check(key, view.offer_id)
+        return (key, zone, str(view.request_id), view.volunteer, micros(view.offered_at), view.dump())
     return (zone, key, view.dump())
+
+
+def _check(key: str, row_id: UUID) -> None:
+    if key != str(row_id):
+        raise ValueError(f"the row of {row_id} has the key {key}: rows of requests and offers are kept under their ids")
 
 
 def request(connection: Connection, request_id: UUID) -> tuple[RequestView, ...]:
     """Rows of a request, the origin's first."""
-    rows = select(request_row.c.data).where(request_row.c.request_id == str(request_id))
+    rows = select(request_row.c.data).where(request_row.c.key == str(request_id))
     rows = rows.order_by(request_row.c.guest, request_row.c.created_at, request_row.c.zone)
     return tuple(_views(connection, rows, RequestView))
 
@@ -80,8 +86,8 @@ def request(connection: Connection, request_id: UUID) -> tuple[RequestView, ...]
 def requests(connection: Connection, query: RequestQuery) -> Page:
     """One page, by creation; a row has the same place for ever."""
     table = request_row
-    place = tuple_(table.c.created_at, table.c.request_id, table.c.zone)
-    rows = select(table.c.data).order_by(table.c.created_at, table.c.request_id, table.c.zone)
+    place = tuple_(table.c.created_at, table.c.key, table.c.zone)
+    rows = select(table.c.data).order_by(table.c.created_at, table.c.key, table.c.zone)
     if not query.guests:
         rows = rows.where(table.c.guest == false())
     if query.zone is not None:
@@ -99,13 +105,13 @@ def requests(connection: Connection, query: RequestQuery) -> Page:
 
 def offer(connection: Connection, offer_id: UUID) -> OfferView | None:
     """One offer."""
-    rows = select(offer_row.c.data).where(offer_row.c.offer_id == str(offer_id)).limit(1)
+    rows = select(offer_row.c.data).where(offer_row.c.key == str(offer_id)).limit(1)
     return next(iter(_views(connection, rows, OfferView)), None)
 
 
 def offers(connection: Connection, request_id: UUID | None, volunteer: str | None) -> list[OfferView]:
     """Offers, oldest first."""
-    rows = select(offer_row.c.data).order_by(offer_row.c.offered_at, offer_row.c.offer_id)
+    rows = select(offer_row.c.data).order_by(offer_row.c.offered_at, offer_row.c.key)
     if request_id is not None:
         rows = rows.where(offer_row.c.request_id == str(request_id))
     if volunteer is not None:

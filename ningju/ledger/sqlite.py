@@ -25,6 +25,11 @@ from ningju.ledger.database import Result, Work
 BUSY_MS = 5_000
 GROUP = 256
 READERS = 4
+CACHE_KIB = 65_536
+"""Ids are spread over their indexes: a batch touches many pages, and they should stay in memory."""
+
+CHECKPOINT_PAGES = 8_000
+"""Pages of the log before they are copied into the file (32 MB): the same pages change again and again."""
 
 
 @dataclass(slots=True)
@@ -178,6 +183,8 @@ def _engine(path: Path, begin: str, *, query_only: bool) -> Engine:
             driver.execute("PRAGMA journal_mode = WAL")
         driver.execute("PRAGMA synchronous = FULL")
         driver.execute("PRAGMA foreign_keys = ON")
+        driver.execute(f"PRAGMA cache_size = {-CACHE_KIB}")
+        driver.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         driver.execute("PRAGMA secure_delete = ON")  # an erased person's bytes are overwritten
         driver.execute(f"PRAGMA query_only = {'ON' if query_only else 'OFF'}")
 

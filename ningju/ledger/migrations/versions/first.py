@@ -97,16 +97,14 @@ def upgrade() -> None:
     op.create_index("uq_notification_key", "notification", ["key"], unique=True)
     op.create_table(
         "offer_row",
-        sa.Column("zone", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("offer_id", sa.Text(), nullable=False),
+        sa.Column("zone", sa.Text(), nullable=False),
         sa.Column("request_id", sa.Text(), nullable=False),
         sa.Column("volunteer", sa.Text(), nullable=False),
         sa.Column("offered_at", sa.BigInteger(), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("zone", "key", name="pk_offer_row"),
+        sa.PrimaryKeyConstraint("key", "zone", name="pk_offer_row"),
     )
-    op.create_index("ix_offer_row_offer_id", "offer_row", ["offer_id"], unique=False)
     op.create_index("ix_offer_row_request_id", "offer_row", ["request_id"], unique=False)
     op.create_index("ix_offer_row_volunteer", "offer_row", ["volunteer"], unique=False)
     op.create_table(
@@ -137,20 +135,18 @@ def upgrade() -> None:
     op.create_index("uq_plan_plan_hash", "plan", ["plan_hash"], unique=True)
     op.create_table(
         "request_row",
-        sa.Column("zone", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("request_id", sa.Text(), nullable=False),
+        sa.Column("zone", sa.Text(), nullable=False),
         sa.Column("visit_id", sa.Text(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("service_type", sa.Text(), nullable=False),
         sa.Column("guest", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("zone", "key", name="pk_request_row"),
+        sa.PrimaryKeyConstraint("key", "zone", name="pk_request_row"),
     )
     op.create_index("ix_request_row_counts", "request_row", ["zone", "state", "guest"], unique=False)
-    op.create_index("ix_request_row_page", "request_row", ["created_at", "request_id", "zone"], unique=False)
-    op.create_index("ix_request_row_request_id", "request_row", ["request_id"], unique=False)
+    op.create_index("ix_request_row_page", "request_row", ["created_at", "key", "zone"], unique=False)
     op.create_index("ix_request_row_visit_id", "request_row", ["visit_id"], unique=False)
     op.create_table(
         "snapshot",
