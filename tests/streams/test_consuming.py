@@ -12,9 +12,9 @@ from tests.streams.test_publishing import decide
 
 
 class Listener:
-    def __init__(self, effects: Effects = Effects()) -> None:
+    def __init__(self, effects: Effects | None = None) -> None:
         self.heard: list[tuple[str, int]] = []
-        self.effects = effects
+        self.effects = effects or Effects()
 
     def __call__(self, events) -> Effects:
         self.heard += [(event.zone, event.version) for event in events]
