@@ -11,17 +11,23 @@ from time import monotonic
 from typing import Any, ClassVar, Final, Protocol, cast
 
 import aiokafka
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faust.exceptions import ProducerSendError
+from faust.transport.conductor import Conductor
 from faust.transport.drivers import aiokafka as stock
 from faust.transport.producer import ProducerBuffer
 from faust.types import TP, ConsumerMessage, FutureMessage, HeadersArg, Message, RecordMetadata
 from mode import Service
+from mode.types import ServiceT
 
 from streams.offsets import InFlight
 from streams.watchdog import Mark, Stalled, Watchdog
 
 LEAVE_S: Final = 3.0
 """Seconds that a role spends at most on leaving its group."""
+
+BREATH: Final = 100
+"""Messages after which the event loop gets a turn."""
 
 
 class Tuning(Protocol):
@@ -104,6 +110,39 @@ class Consumer(stock.Consumer):
         for tp in revoked:
             self._in_flight.pop(tp, None)
 
+    async def _drain_messages(self, fetcher: ServiceT) -> None:
+        # Stock makes two tasks and a wait for each message, only to be free when the flow is suspended meanwhile.
+        # While the flow is active and there is room, delivering does not wait at all: then it is awaited as it is.
+        since_breath = 0
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                await self.sleep(0)
+                async for tp, message in self.getmany(timeout=1.0):
+                    since_breath += 1
+                    if since_breath > BREATH:
+                        since_breath = 0
+                        await asyncio.sleep(0)
+                    read = self._read_offset[tp]
+                    if read is not None and message.offset < read:
+                        continue
+                    if self._delivers_at_once(tp):
+                        await self.callback(message)
+                    else:
+                        await self.wait_first(self.callback(message), self.suspend_flow.wait())
+                    self._read_offset[tp] = message.offset
+        except (ConsumerStoppedError, asyncio.CancelledError):
+            if not self.app.should_stop:
+                raise
+
+    def _delivers_at_once(self, tp: TP) -> bool:
+        conductor = cast(Conductor, self.app.topics)
+        return (
+            self.flow_active
+            and self.app.flow_control.is_active()
+            and not conductor._tp_to_callback_lock.locked()
+            and not any(channel.queue.full() for channel in conductor._tp_index[tp])
+        )
+
     @Service.task
     async def _watch(self) -> None:
         # Consumers hang now and then (faust 175, 532, 640) and stock only logs it.
@@ -130,7 +169,7 @@ class Consumer(stock.Consumer):
             async with asyncio.timeout(timeout):
                 ends = await self.highwaters(*partitions)
                 starts = await self.earliest_offsets(*partitions)
-        except (TimeoutError, aiokafka.errors.KafkaError):
+        except (TimeoutError, KafkaError):
             return None
         committed = self._committed_offset
         return {

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import structlog
 
-from engine.matching import Proposal, pose, propose
+from engine.matching import Memory, Proposal, pose, propose
 from engine.ports import Archive, Clock, Door, Planner, PortError, Stats
 from engine.zone import Zone
 from schemas.plan import Plan
@@ -71,6 +71,7 @@ class MatchLoop:
         self._seed = seed
         self._due: dict[str, datetime] = {}
         self._debounce: dict[str, timedelta] = {}
+        self._memories: dict[str, Memory] = {}
         self._solving = 0
         self._stirred = asyncio.Event()
         self.solves: list[Solve] = []
@@ -135,7 +136,7 @@ class MatchLoop:
         try:
             state = await self._states.state(zone)
             self._debounce[zone] = timedelta(seconds=state.policy.debounce_s)
-            posed = pose(state, now, seed=self._seed)
+            posed = pose(state, now, seed=self._seed, memory=self._memories.setdefault(zone, Memory()))
             if posed.wake is not None:
                 self._wake(zone, posed.wake)
             if posed.problem is None:
