@@ -64,6 +64,7 @@ class Insertion:
         self.weigh: Coefficients = coefficients(a.problem)
         self.rarity = np.zeros(a.held.shape[1], dtype=np.int64) if bare else scarcity_of_skills(a)
         self._kept: dict[int, _Block | None] = {}
+        self._hopeless: dict[int, bool] = {}
         self._standing = {
             number: standing
             for standing in a.problem.standing
@@ -189,7 +190,9 @@ class Insertion:
         if block is None:
             rows = [row for row in a.rows_of(visit) if a.row_heads[row] > 0]
             return not all(self._certain(visit, row) for row in rows)
-        return len(block.starts) < MOST and not self._able(block)
+        if visit not in self._hopeless:
+            self._hopeless[visit] = len(block.starts) < MOST and not self._able(block)
+        return self._hopeless[visit]
 
     def _certain(self, visit: int, row: int) -> bool:
         """Whether the row has candidates whose starts were too many to try them all."""
@@ -210,7 +213,7 @@ class Insertion:
             if block is None:
                 return None
         found = self._best_of(visit, block, diary, links)
-        if found is None and (diary.new[block.who] > 0).any():
+        if found is None and (diary.new[block.who] > 0).any() and not self.impossible(visit):
             wider = self._after_others(visit, block, diary)
             if wider is not None:
                 found = self._best_of(visit, wider, diary, links)

@@ -52,7 +52,7 @@ def improve(
     """
     rng = random.Random(seed)
     rank = {int(visit): position for position, visit in enumerate(order)}
-    open_visits = [v for v in rank if insertion.block(v) is not None]
+    open_visits = [v for v in rank if insertion.block(v) is not None and not insertion.impossible(v)]
     if not open_visits:
         return diary, 0
     best: dict[int, Choice] = dict(diary.chosen)
@@ -81,7 +81,7 @@ def improve(
         for visit in out:
             if visit in diary.chosen and diary.chosen[visit][1]:
                 diary.remove(visit)
-        back = sorted((v for v in rank if v not in diary.chosen), key=lambda v: rank[v] + rng.random() * 8)
+        back = sorted((v for v in open_visits if v not in diary.chosen), key=lambda v: rank[v] + rng.random() * 8)
         again = [
             centre,
             *(v for v in back if v != centre and v in out),
@@ -97,7 +97,7 @@ def improve(
         else:
             fruitless += 1
             diary.replace(best)
-        if fruitless > 6 * len(open_visits) + 20:
+        if fruitless > (len(open_visits) + 4 if reached is not None else 4 * len(open_visits) + 20):
             break
     diary.replace(best)
     return diary, tried

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from schemas.plan import Assignment, LevelCost, Plan, Status, Step
+from schemas.plan import Assignment, LeftOut, LevelCost, Plan, Status, Step
 from schemas.problem import FilledSeat, Limits, Problem
 from solvers import cp_sat, flow, greedy, search
 from solvers.arrays import Arrays, build
@@ -200,6 +200,22 @@ def _exact(run: Run, diary: Diary, *, every: bool) -> Diary:
     return diary
 
 
+def _left_out(run: Run, diary: Diary) -> tuple[LeftOut, ...]:
+    """Explain what is left out; once the time is up by a second and a tenth, the rest goes without reasons."""
+    a, nearest = run.a, run.limits.explain == "nearest"
+    grace = 1.0 if run.limits.seconds is None else 1.0 + run.limits.seconds / 10
+    out = []
+    for visit in range(a.visits):
+        if visit in diary.chosen:
+            continue
+        left = run.left()
+        if left is not None and left < -grace:
+            out.append(LeftOut(visit=a.problem.visits[visit].id, candidates=a.volunteers, reasons=()))
+        else:
+            out.append(explain(a, run.insertion, diary, visit, nearest=nearest and not run.done()))
+    return tuple(out)
+
+
 def _nearest_first(run: Run) -> Diary:
     run.insertion = Insertion(run.a, run.candidates, nearest=True)
     diary = greedy.plan(run.a, run.insertion, range(run.a.visits))
@@ -257,11 +273,7 @@ def solve(problem: Problem, limits: Limits | None = None) -> Plan:
     return Plan(
         status=status,
         assignments=_assignments(a, chosen),
-        left_out=tuple(
-            explain(a, run.insertion, diary, visit, nearest=limits.explain == "nearest" and not done())
-            for visit in range(a.visits)
-            if visit not in chosen
-        ),
+        left_out=_left_out(run, diary),
         levels=tuple(levels),
         steps=tuple(run.steps),
         seconds=time.monotonic() - begin,
