@@ -92,13 +92,26 @@ def _nearest(a: Arrays, visit: int, row: int, diary: Diary, seen: set[str]) -> R
     return Relaxation(kind="none")
 
 
-def explain(a: Arrays, insertion: Insertion, diary: Diary, visit: int, *, nearest: bool) -> LeftOut:
-    """Say why the plan leaves the visit out: from the rules and the final plan alone.
+def explain(
+    a: Arrays, visit: int, insertion: Insertion | None = None, diary: Diary | None = None, *, nearest: bool = True
+) -> LeftOut:
+    """Say why a visit is left out: from the rules and the final plan alone.
 
     The counts are those of the demand with the fewest people to spare. Where enough people pass every rule, the rest
-    is ``one_team`` (no team has them together) or ``outcompeted``.
+    is ``one_team`` (no team has them together) or ``outcompeted``. A visit whose seats are all taken has no reasons.
+
+    Parameters
+    ----------
+    insertion, diary
+        What the plan was made with; without them the visit is judged beside what stands alone.
+    nearest
+        Whether to look for the nearest relaxation, too.
     """
     name = a.problem.visits[visit].id
+    if not any(a.row_heads[row] > 0 for row in a.rows_of(visit)):
+        return LeftOut(visit=name, candidates=a.volunteers, reasons=())
+    insertion = Insertion(a, find(a, visit), bare=True) if insertion is None else insertion
+    diary = Diary(a) if diary is None else diary
     row, passing, counts = _bottleneck(a, visit)
     if passing >= a.row_heads[row]:
         apart = insertion.impossible(visit) and bool(a.one_team[visit])

@@ -212,7 +212,7 @@ def _left_out(run: Run, diary: Diary) -> tuple[LeftOut, ...]:
         if left is not None and left < -grace:
             out.append(LeftOut(visit=a.problem.visits[visit].id, candidates=a.volunteers, reasons=()))
         else:
-            out.append(explain(a, run.insertion, diary, visit, nearest=nearest and not run.done()))
+            out.append(explain(a, visit, run.insertion, diary, nearest=nearest and not run.done()))
     return tuple(out)
 
 

@@ -3,7 +3,9 @@
 import pytest
 
 from schemas.plan import Relaxation
-from schemas.problem import Commitment, Demand, HeldSkill, Limits, LoadLimit, Problem, Shift, Span
+from schemas.problem import Commitment, Demand, FilledSeat, HeldSkill, Limits, LoadLimit, Problem, Shift, Span
+from solvers.arrays import build
+from solvers.reasons import explain
 from solvers.solve import solve
 from tests.solvers.small import DAY, HOUR, person, problem, visit
 
@@ -59,3 +61,15 @@ def test_counts_are_those_of_the_demand_that_lacks_people() -> None:
 def test_counting_alone_looks_for_no_relaxation() -> None:
     asked = problem([visit()], [person(shifts=(Shift(start=0, end=HOUR),))])
     assert solve(asked, Limits(explain="counts")).left_out[0].nearest is None
+
+
+def test_a_visit_is_explained_without_a_plan_beside_what_stands() -> None:
+    asked = problem([visit()], [person()], commitments=(BUSY,))
+    left = explain(build(asked), 0)
+    assert [(count.rule, count.removed) for count in left.reasons] == [("overlap", 1)]
+    assert left.nearest == Relaxation(kind="window", amount=30, checked=True)
+
+
+def test_a_visit_whose_seats_are_all_taken_has_no_reasons() -> None:
+    full = visit(fixed_start=9 * HOUR, filled=(FilledSeat(demand=0, volunteer="p"),))
+    assert explain(build(problem([full], [person()])), 0).reasons == ()
