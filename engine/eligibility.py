@@ -52,17 +52,22 @@ class Frame:
     Parameters
     ----------
     now
-        The axis starts at this moment, rounded down to a whole second.
+        The moment at which people could be asked.
     first, last
-        Availability and limits are spelled out for the local days from the one of ``first`` to that of ``last``.
+        Availability and limits are spelled out for the local days from the one of ``first`` to that of ``last``. The
+        axis starts at the first local midnight, so that what is known of a person reads the same all day.
+    places
+        Places of an earlier frame, whose indexes stay.
     """
 
-    def __init__(self, zone: Zone, now: datetime, first: datetime, last: datetime) -> None:
+    def __init__(
+        self, zone: Zone, now: datetime, first: datetime, last: datetime, places: Sequence[Place] = ()
+    ) -> None:
         self.zone = zone
         self.now = now
-        self.epoch = now.replace(microsecond=0)
-        self._places: dict[tuple[float, float], int] = {}
-        self.places: list[Place] = []
+        self.epoch = at_minute(zone.policy, first, 0)
+        self.places: list[Place] = list(places)
+        self._places = {(place.lon, place.lat): index for index, place in enumerate(self.places)}
         self._limits: dict[tuple[str, int, int], p.LoadLimit] = {}
         self._shifts: dict[tuple[int, int], p.Shift] = {}
         self._served: dict[str, tuple[str, ...] | None] = {}

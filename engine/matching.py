@@ -1,14 +1,15 @@
 """When a zone wants matching, what is asked of the solver, and what becomes of its plan: the matcher's pure half."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 
 from engine.deadlines import askable, next_hop, next_start, seconds
 from engine.eligibility import Frame, build_commitments, build_team, build_visit, build_volunteer, travel_modes
 from engine.ports import NewCommand, StoredPlan
-from engine.zone import RequestRecord, Zone
+from engine.quiet_hours import at_minute
+from engine.zone import ASKED_KEPT, RequestRecord, Zone
 from schemas import problem as p
 from schemas.base import derive_id
 from schemas.commands import ProposedSeat, ProposedVisit, ProposePlan
@@ -27,9 +28,11 @@ from schemas.events import (
     VisitReleased,
     ZoneConfigured,
 )
+from schemas.place import Place
 from schemas.plan import Assignment, LeftOut, Plan
 from schemas.problem import Limits, Problem
 from schemas.request import Need
+from schemas.roster import Volunteer
 from schemas.zone import Policy, Weights
 
 MATCHER = Actor(kind="system", id="matcher")
@@ -56,6 +59,42 @@ def stirs(event: Event) -> bool:
     return isinstance(event, _STIRRING) or (isinstance(event, PlanAdopted) and bool(event.refused))
 
 
+@dataclass(slots=True)
+class Memory:
+    """What one zone's problems have in common from solve to solve: people who have not changed are not built again.
+
+    It changes nothing but the time it takes: an entry is used only for the same person, calendar, offers and days.
+    """
+
+    days: tuple[datetime, int] | None = None
+    places: list[Place] = field(default_factory=list)
+    people: dict[str, tuple[Volunteer, int, int, p.Volunteer]] = field(default_factory=dict)
+
+    def wake(self, midnight: datetime) -> None:
+        """Forget yesterday."""
+        if self.days is not None and self.days[0] != midnight:
+            self.days, self.places = None, []
+            self.people.clear()
+
+    def start(self, frame: Frame) -> None:
+        """Begin a problem; another number of days makes everybody new."""
+        days = (frame.epoch, len(frame.days))
+        if days != self.days:
+            self.days = days
+            self.people.clear()
+        self.places = frame.places
+
+    def volunteer(self, person: Volunteer, frame: Frame) -> p.Volunteer:
+        """The person as the problem's volunteer."""
+        seen, asked = frame.zone.seen(person.id), frame.zone.asked_since(person.id, frame.now - ASKED_KEPT)
+        known = self.people.get(person.id)
+        if known is not None and known[0] is person and known[1:3] == (seen, asked):
+            return known[3]
+        built = build_volunteer(person, frame)
+        self.people[person.id] = (person, seen, asked, built)
+        return built
+
+
 @dataclass(frozen=True, slots=True)
 class Posed:
     """What the solver is asked for a zone at one moment. No problem: nothing can be asked of anybody now.
@@ -80,7 +119,7 @@ class Proposal:
     commands: tuple[NewCommand, ...]
 
 
-def pose(zone: Zone, now: datetime, *, seed: int = 1) -> Posed:
+def pose(zone: Zone, now: datetime, *, seed: int = 1, memory: Memory | None = None) -> Posed:
     """Pose the matching problem of a zone: every request with an empty seat, everybody on its roster, what stands.
 
     Parameters
@@ -89,14 +128,19 @@ def pose(zone: Zone, now: datetime, *, seed: int = 1) -> Posed:
         The moment for which people could be asked.
     seed
         Of the solve.
+    memory
+        Of this zone's earlier problems.
     """
+    memory = memory if memory is not None else Memory()
     policy = zone.policy
     waiting = [record for record in zone.matchable() if _possible(policy, record, now)]
     asleep = [record for record in waiting if record.need is not None and askable(policy, record.need, now) > now]
     wake = min((askable(policy, record.need, now) for record in asleep if record.need is not None), default=None)
     records = [record for record in waiting if record not in asleep and not _held_back(policy, record)]
     ends = [window.end for record in records if record.need is not None for window in record.need.windows]
-    frame = Frame(zone, now, now, max((min(end, now + _horizon(policy)) for end in ends), default=now))
+    last = max((min(end, now + _horizon(policy)) for end in ends), default=now)
+    memory.wake(at_minute(policy, now, 0))
+    frame = Frame(zone, now, now, last, memory.places)
     limits = Limits(
         iterations=policy.solver_iterations,
         seed=seed,
@@ -104,10 +148,11 @@ def pose(zone: Zone, now: datetime, *, seed: int = 1) -> Posed:
     )
     if not records or not zone.volunteers:
         return Posed(zone, now, frame, None, limits, wake)
+    memory.start(frame)
     posed_ids = {record.request_id for record in records}
     visits = tuple(build_visit(record, frame) for record in records)
     people = [zone.volunteers[name] for name in sorted(zone.volunteers)]
-    volunteers = tuple(build_volunteer(person, frame) for person in people)
+    volunteers = tuple(memory.volunteer(person, frame) for person in people)
     commitments = tuple(
         commitment for person in people for commitment in build_commitments(person.id, frame, without=posed_ids)
     )

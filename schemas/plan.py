@@ -1,6 +1,6 @@
 """What a solver answers: who goes where and when, at what cost, how good that is, and why the rest is left out."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -104,3 +104,7 @@ class Plan(Frozen):
     levels: tuple[LevelCost, ...] = ()
     steps: tuple[Step, ...] = ()
     seconds: float = 0.0
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to another process as JSON, like the problem."""
+        return type(self).read, (self.dump(),)

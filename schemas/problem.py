@@ -4,7 +4,7 @@ All times are whole seconds on the problem's own axis (``epoch`` says where it s
 are integers; readers scale. Names (visits, volunteers, teams, skills) are free text, unique in their list.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -250,6 +250,10 @@ class Problem(Frozen):
     commitments: tuple[Commitment, ...] = ()
     standing: tuple[StandingVisit, ...] = ()
     levels: Annotated[tuple[CostLevel, ...], Field(min_length=1)] = DEFAULT_LEVELS
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to another process as JSON: of models by the hundred it is written and read faster than pickles."""
+        return type(self).read, (self.dump(),)
 
 
 Method = Literal["auto", "greedy", "flow", "cp_sat", "nearest_first"]

@@ -35,11 +35,6 @@ def solve_here(problem: Problem, limits: Limits) -> Plan:
     return solve(problem, limits)
 
 
-def _solve_written(solve: Solve, problem: bytes, limits: bytes) -> bytes:
-    """Solve what is written as JSON: of models by the hundred it is written and read faster than pickles are."""
-    return solve(Problem.read(problem), Limits.read(limits)).dump()
-
-
 class SolverPool:
     """A pool of solver processes.
 
@@ -77,11 +72,9 @@ class SolverPool:
             for _ in range(TRIES):
                 pool = self._ready()
                 try:
-                    future = asyncio.get_running_loop().run_in_executor(
-                        pool, _solve_written, self._solve, problem.dump(), limits.dump()
-                    )
+                    future = asyncio.get_running_loop().run_in_executor(pool, self._solve, problem, limits)
                     async with asyncio.timeout(deadline_s):
-                        return Plan.read(await future)
+                        return await future
                 except BrokenProcessPool:
                     log.warning("a solver process died and is replaced", action="solver_replaced")
                     self._discard(pool)
