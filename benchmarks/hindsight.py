@@ -73,7 +73,7 @@ def hindsight(scenario: Scenario, seconds: float = 60.0) -> Bound:
 
 def _chances(scenario: Scenario, types: Mapping[str, ServiceType]) -> Iterator[Chance]:
     zone = ZoneInfo(scenario.policy.timezone)
-    homes = np.radians([(v.home.lon, v.home.lat) for v in scenario.volunteers])
+    homes = np.radians([(v.home.lon, v.home.lat) for v in scenario.volunteers]).reshape(-1, 2)
     reaches = np.array([v.reach_m for v in scenario.volunteers], dtype=float)
     skills: dict[tuple[str, int], np.ndarray] = {}
     for service in types.values():

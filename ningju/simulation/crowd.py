@@ -17,6 +17,7 @@ from schemas.base import Label
 from schemas.person import Person
 from schemas.place import Place, TimeWindow
 from schemas.roster import Exemption, SkillHeld, Team, TravelMode, Volunteer, WeeklySlot
+from schemas.zone import ZoneConfig
 
 YOUNGEST, OLDEST = 50, 80
 HALF_DAYS = ((6 * 60 + 30, 12 * 60), (12 * 60 + 30, 17 * 60 + 45), (17 * 60 + 50, 21 * 60))
@@ -24,6 +25,7 @@ HALF_DAY_WEIGHTS = (0.42, 0.40, 0.18)
 WEEKDAY_WEIGHTS = (1.0, 1.0, 1.0, 1.0, 1.0, 0.6, 0.6)
 HOW_MANY = ((1, 0.10), (2, 0.22), (3, 0.36), (4, 0.22), (5, 0.10))
 DISTRICT_SHARE = 0.085
+LENDS_TO = 4
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,20 @@ def crowd(ground: Ground, seed: int, volunteers: int, first_day: datetime) -> Cr
                     name=Label(zh=f"{zone.name.zh}{kind.name.zh}", en=f"{zone.name.en} {kind.name.en}"),
                     base=ground.spots[zone.id][0],
                     leader=members[0],
+                    zones_served=_neighbours(zone, children),
                 )
             )
     secrets = random.Random(f"{seed}:personal")
     persons = tuple(person(volunteer.id, secrets) for volunteer in people)
     return Crowd(tuple(teams), tuple(people), ages, persons)
+
+
+def _neighbours(zone: ZoneConfig, children: Sequence[ZoneConfig]) -> tuple[str, ...]:
+    """Zones that a subdistrict's teams serve: its own, then those near it or to which it is near."""
+    near = [
+        other.id for other in children if other.id in zone.siblings[:LENDS_TO] or zone.id in other.siblings[:LENDS_TO]
+    ]
+    return (zone.id, *sorted(near, key=zone.siblings.index))
 
 
 class _Maker:
