@@ -226,7 +226,11 @@ class Door(Protocol):
         ...
 
     async def open_commands(self, after: int = 0, limit: int = 1_000) -> list[OpenCommand]:
-        """Inbox rows without an outcome and with ``seq > after``, by ``seq``."""
+        """Inbox rows without an outcome and with ``seq > after``, by ``seq``.
+
+        A cursor may follow them: nothing appears later below a row that was seen. It serves publishing; the sweep, which
+        sends again what got lost on the way, begins at 0.
+        """
         ...
 
     async def open_count(self) -> int:

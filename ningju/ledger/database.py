@@ -62,6 +62,10 @@ class Database(Protocol):
         """Call ``heard`` with what other processes announce, until cancelled; returns at once where nobody could."""
         ...
 
+    async def scrub(self) -> None:
+        """Let erased bytes go from where they may still linger, as far as that is in our hands."""
+        ...
+
     async def close(self) -> None:
         """Finish what is under way and let go of the database."""
         ...

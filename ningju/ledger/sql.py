@@ -178,7 +178,10 @@ class SqlStore:
         return await self._read(lambda connection: archive.find_person(connection, person_id))
 
     async def erase_person(self, person_id: str) -> bool:
-        return await self._database.write(lambda connection: archive.erase_person(connection, person_id))
+        erased = await self._database.write(lambda connection: archive.erase_person(connection, person_id))
+        if erased:
+            await self._database.scrub()
+        return erased
 
     # ------------------------------------------------------------------------------------------------------ read model
 

@@ -7,6 +7,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -45,6 +46,7 @@ class SqliteDatabase:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.writer = _engine(path, "BEGIN IMMEDIATE", query_only=False)
         self._reader = _engine(path, "BEGIN", query_only=True)
+        self._path = path
         self._clock = clock
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="ledger-reader")
@@ -82,6 +84,14 @@ class SqliteDatabase:
 
     async def listen(self, heard: Callable[[Collection[UUID]], None]) -> None:
         return
+
+    async def scrub(self) -> None:
+        """Bring the log into the file, where ``secure_delete`` has overwritten the bytes, and empty it."""
+        await asyncio.to_thread(self._empty_log)
+
+    def _empty_log(self) -> None:
+        with closing(sqlite3.connect(self._path, timeout=BUSY_MS / 1_000)) as driver:
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # busy readers only put it off
 
     async def close(self) -> None:
         if not self._closed:

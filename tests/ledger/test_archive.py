@@ -1,12 +1,14 @@
 """Plans once by their hash; dead letters counted; persons erasable."""
 
 from datetime import timedelta
+from pathlib import Path
 
 from engine.ports import DeadLetter, StoredPlan
 from ningju.ledger.inspection import InspectableStore
+from ningju.ledger.opening import open_store
 from schemas.base import derive_id
 from schemas.person import Person
-from tests.ledger.builders import NOON
+from tests.ledger.builders import NOON, StandingClock, submission
 from tests.ledger.conftest import Ledgers
 
 
@@ -56,3 +58,19 @@ async def test_a_person_can_be_changed_and_erased(store: InspectableStore) -> No
     assert await store.person("p1") is None
     assert not await store.erase_person("p1")
     assert await store.person("p2") == Person(id="p2", name="李")
+
+
+async def test_an_erased_person_is_in_no_file_any_more(tmp_path: Path) -> None:
+    store = await open_store(f"sqlite:///{tmp_path / 'ledger.db'}", StandingClock())
+    wang = Person(id="p1", name="王芳", phone="13955512345")
+    await store.put_persons([wang])
+    await store.enqueue([submission("a", persons=(wang, Person(id="p2", name="李", phone="13955599999")))])
+
+    def files() -> bytes:
+        return b"".join(file.read_bytes() for file in tmp_path.iterdir())
+
+    assert b"13955512345" in files()
+    assert await store.erase_person("p1")
+    assert b"13955512345" not in files()
+    assert b"13955599999" in files()
+    await store.close()
