@@ -15,6 +15,9 @@ from schemas.zone import Policy
 ASK_AGAIN = timedelta(days=1)
 """How often an origin asks a guest that should have answered long ago."""
 
+PATIENCE = 7
+"""How many debounces a request waits for the matcher after its last change before it is referred by rule."""
+
 NOTICE_AGAIN = timedelta(days=1)
 """In a window longer than the notice, more starts come within it as time goes by: the matcher is told once a day."""
 
@@ -121,11 +124,24 @@ def deadlines(zone: Zone, record: RequestRecord) -> dict[TimerKind, datetime]:
         if (notice := _next_notice(record, need)) is not None:
             due[TimerKind.NOTICE] = notice
         if "needs_operator" not in record.alarms and next_hop(zone, record) is not None:
-            last = last_start(need)
-            if last is not None:
-                wait = max(timedelta(0), (last - record.created_at) * policy.referral_share)
-                due[TimerKind.REFER] = record.created_at + wait
+            due[TimerKind.REFER] = _referral_due(policy, record, need)
     return due
+
+
+def _referral_due(policy: Policy, record: RequestRecord, need: Need) -> datetime:
+    """When a request that nobody is asked for is referred.
+
+    ``policy.referral_share`` of the time from when people may be asked until the last start must be over, and the
+    matcher must have had ``PATIENCE`` times its debounce of waking time since the request last changed: while there is
+    somebody here to ask, the request stays.
+    """
+    begin = max(record.created_at, min(window.start for window in need.windows) - seconds(need.notice_s))
+    last = last_start(need) or begin
+    share = begin + max(timedelta(0), (last - begin) * policy.referral_share)
+    patience = seconds(PATIENCE * policy.debounce_s)
+    if wakes(need):
+        return max(share, record.updated_at + patience)
+    return max(waking(policy, share), after_waking(policy, record.updated_at, patience))
 
 
 def _visit_deadlines(policy: Policy, record: RequestRecord, visit: VisitRecord, due: dict[TimerKind, datetime]) -> None:

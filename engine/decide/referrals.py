@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from engine.deadlines import last_start, next_hop, next_start
+from engine.deadlines import askable, last_start, next_hop, next_start
 from engine.decide.crews import end, queue_or_end, release
 from engine.decide.draft import Draft, Refused
 from engine.eligibility import serves
@@ -43,11 +43,12 @@ def refer(draft: Draft, request_id: UUID) -> bool:
         return False
     after = next_hop(zone, record.changed(tried=(*record.tried, to)))
     hop = len(record.tried) + 1
+    begin = min(askable(zone.policy, record.need, now), last)
     referral = Referral(
         referral_id=derive_id("referral", request_id, hop),
         origin=zone.zone,
         hop=hop,
-        expires_at=last if after is None else now + (last - now) / 2,
+        expires_at=last if after is None else begin + (last - begin) / 2,
     )
     release(draft, request_id, "referred")
     draft.emit(RequestReferred(request_id=request_id, referral=referral, to=to, spec=record.spec, need=record.need))

@@ -8,8 +8,6 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from engine.deadlines import next_start
-from engine.eligibility import judge
 from engine.zone import RequestRecord
 from schemas.catalogue import ServiceType, SkillDemand
 from schemas.commands import (
@@ -38,6 +36,7 @@ from schemas.place import Place, TimeWindow
 from schemas.roster import Exemption, SkillHeld, Volunteer
 from schemas.zone import Policy
 from tests.engine.builders import OPERATOR, by, config, service, spec, team, volunteer
+from tests.engine.crew_finder import propose_crew
 from tests.engine.town import Town
 
 PLACES = [Place(lon=121.40 + 0.01 * i, lat=31.21) for i in range(3)]
@@ -154,38 +153,9 @@ class Promises(RuleBasedStateMachine):
             self.find_crew(data, zone, record, partly, late)
 
     def find_crew(self, data: st.DataObject, zone: str, record: RequestRecord, partly: bool, late: int) -> None:
-        """A sensible matcher: people who pass every rule, for all empty seats or only the first; some answer at once."""
-        state, need, visit = self.town.states[zone], record.need, record.visit
-        assert need is not None
-        if visit is not None:
-            start, teams = visit.window.start, [visit.team]
-            demands = [seat.demand for seat in visit.seats if seat.state == "empty"]
-        else:
-            first = next_start(state.policy, record, self.town.now)
-            if first is None:
-                return
-            later = next_start(state.policy, record, self.town.now, first + timedelta(minutes=late))
-            start, teams = later or first, sorted(state.teams)
-            demands = [i for i, demand in enumerate(need.demands) for _ in range(demand.heads)]
-        for team_id in teams:
-            chosen: list[tuple[str, int]] = []
-            for demand in demands[:1] if partly else demands:
-                for name in state.members.get(team_id, ()):
-                    if any(name == who for who, _ in chosen) or (visit is not None and visit.seat_of(name) is not None):
-                        continue
-                    crew = [(name, demand)]
-                    if judge(state, record, self.town.now, team=team_id, start=start, crew=crew)[name] is None:
-                        chosen.append((name, demand))
-                        break
-            if len(chosen) == (1 if partly else len(demands)):
-                seats = tuple(ProposedSeat(demand=d, volunteer=n, seen=state.seen(n)) for n, d in chosen)
-                item = ProposedVisit(
-                    request_id=record.request_id, seen=record.seen, team=team_id, start=start, seats=seats
-                )
-                self.town.ok(zone, ProposePlan(plan_hash="p", solved_at_version=state.version, items=(item,)))
-                for name, _ in chosen:
-                    self.reply(zone, name, data.draw(st.sampled_from(["yes", "yes", "yes", "no", "silence"])))
-                return
+        """Some of those who are asked answer at once."""
+        for name in propose_crew(self.town, zone, record, partly=partly, late=late):
+            self.reply(zone, name, data.draw(st.sampled_from(["yes", "yes", "yes", "no", "silence"])))
 
     def reply(self, zone: str, name: str, answer: str) -> None:
         offers = [offer for _, offer in sorted(self.town.states[zone].offers.items()) if offer.volunteer == name]
