@@ -79,7 +79,7 @@ def _chances(scenario: Scenario, types: Mapping[str, ServiceType]) -> Iterator[C
     for service in types.values():
         for demand in service.demands:
             key = (demand.skill, demand.level)
-            skills[key] = np.array([any(_holds(h, *key) for h in v.skills) for v in scenario.volunteers])
+            skills[key] = np.array([any(_holds(h, *key) for h in v.skills) for v in scenario.volunteers], dtype=bool)
     for r, arrival in enumerate(scenario.arrivals):
         service = types[arrival.request.service_type]
         away = _distances(homes, arrival.place.coarse())

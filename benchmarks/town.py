@@ -107,5 +107,9 @@ class Town:
 
 def interleaved(*streams: Sequence[CommandEnvelope]) -> list[CommandEnvelope]:
     """Mix streams evenly, each in its own order."""
-    keyed = [((place + 0.5) / len(stream), number, one) for number, stream in enumerate(streams) for place, one in enumerate(stream)]
+    keyed = [
+        ((place + 0.5) / len(stream), number, one)
+        for number, stream in enumerate(streams)
+        for place, one in enumerate(stream)
+    ]
     return [one for _, _, one in sorted(keyed, key=lambda entry: entry[:2])]

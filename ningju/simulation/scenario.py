@@ -21,6 +21,10 @@ VOLUMES = {"changning": 1_000, "heatwave": 1_000, "tiny": 20}
 VOLUNTEERS = {"changning": 5_300, "heatwave": 5_300, "tiny": 300}
 DAYS = {"changning": 1, "heatwave": 3, "tiny": 1}
 HEAT = 2.0
+
+# Half of the people who answer take longer than five minutes: an offer that expires sooner only burns them up. The crew
+# of a visit that is asked for at short notice may be complete late, and a neighbour's neighbour may lend.
+POLICY = Policy(offer_expiry_min_s=900, cut_off_share=0.3, referral_hops=4)
 ROSTER_CHUNK = 200
 
 NAMES = tuple(VOLUMES)
@@ -117,7 +121,7 @@ def build(
         seed=seed,
         start=FIRST_DAY.astimezone(UTC),
         days=days,
-        policy=Policy(matching=policy),
+        policy=POLICY.changed(matching=policy),
         zones=ground.zones,
         service_types=tuple(asking.service for asking in offered),
         sites=ground.sites,

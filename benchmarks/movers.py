@@ -1,0 +1,330 @@
+"""One process on one core that takes commands from the broker and publishes what they come to, in one of three ways.
+
+``python -m benchmarks.movers WAY ADDRESS FOLDER`` is started by ``benchmarks.loop``; the two talk in JSON lines. It says
+when it is ready, then after each round how long that took, from the first record seen to the last one published.
+"""
+
+import asyncio
+import cProfile
+import json
+import os
+import pickle
+import shutil
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import faust
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from benchmarks.town import StillClock
+from engine import handling, snapshots
+from engine.ports import Stats
+from ningju.ledger import sqlite as ledger_sqlite
+from ningju.ledger.opening import open_store
+from ningju.ledger.settings import StoreSettings
+from schemas.envelope import CommandEnvelope
+from streams.agents import commands_agent
+from streams.apps import Connection, RoleApp
+from streams.dead_letters import DeadLetters
+from streams.engine_logic import EngineLogic
+from streams.producer import BatchProducer
+from streams.publishing import EventPublisher
+from streams.topics import Topic
+from streams.zone_states import ZoneStates
+from streams.zone_worker import ZoneWorker
+
+LEDGER = "ledger.sqlite3"
+WORK = "work.pickle"
+PROFILE = "profile.pstats"
+
+
+class Task(NamedTuple):
+    """A command as it lies on the topic, and the records that it comes to."""
+
+    zone: str
+    data: bytes
+    events: tuple[bytes, ...]
+
+
+class Work(NamedTuple):
+    """What is to be moved in one round, and the moment at which all of it happens."""
+
+    now: datetime
+    tasks: Sequence[Task]
+
+
+@dataclass
+class Round:
+    """One round's watch: it starts with the first record and stops by itself with the last."""
+
+    commands: int
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+    seen: int = 0
+    wall: float = 0.0
+    cpu: float = 0.0
+
+    def begin(self) -> None:
+        """Note that records have come."""
+        if not self.wall:
+            self.wall, self.cpu = time.perf_counter(), time.process_time()
+
+    def count(self, commands: int) -> None:
+        """Note that commands are dealt with; the last one stops the watch."""
+        self.seen += commands
+        if self.seen >= self.commands:
+            self.stop()
+
+    def stop(self) -> None:
+        """Stop the watch."""
+        self.wall, self.cpu = time.perf_counter() - self.wall, time.process_time() - self.cpu
+        self.done.set()
+
+
+@dataclass
+class Stopwatch:
+    """CPU seconds that named stages take; all are synchronous, so nothing else runs meanwhile in their thread."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def timed(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Wrap a function."""
+
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            began = time.thread_time()
+            try:
+                return call(*args, **kwargs)
+            finally:
+                self.seconds[name] = self.seconds.get(name, 0.0) + time.thread_time() - began
+
+        return wrapped
+
+
+class Mover:
+    """What every way has: the work, the rounds, and the parent at the other end of the pipe."""
+
+    def __init__(self, address: str, folder: Path) -> None:
+        self.address = address
+        self.folder = folder
+        self.work: Work = pickle.loads((folder / WORK).read_bytes())
+        self.by_data = {task.data: task for task in self.work.tasks}
+        self.round = Round(len(self.work.tasks))
+        self.watch = Stopwatch()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Consume, until left."""
+        yield
+
+    async def rounds(self) -> None:
+        """Tell that it is ready, then watch round after round until the parent has had enough."""
+        async with self.running():
+            say(ready=True)
+            while True:
+                await self.round.done.wait()
+                wall, cpu = self.round.wall, self.round.cpu
+                self.round = Round(len(self.work.tasks))
+                stages, self.watch.seconds = self.watch.seconds, {}
+                say(seconds=wall, cpu=cpu, stages=stages)
+                if not await asyncio.to_thread(sys.stdin.readline):
+                    return
+
+
+class Raw(Mover):
+    """aiokafka and nothing else: consume, produce, wait for the broker's word."""
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.address, group_id=None, fetch_max_wait_ms=10, auto_offset_reset="earliest"
+        )
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.address, acks="all", enable_idempotence=True, max_batch_size=1 << 18
+        )
+        await consumer.start()
+        await producer.start()
+        parts = await producer.partitions_for(Topic.COMMANDS)
+        await producer.partitions_for(Topic.EVENTS)
+        consumer.assign([TopicPartition(Topic.COMMANDS, part) for part in parts])
+        await consumer.seek_to_end()
+        mover = asyncio.create_task(self._move(consumer, producer))
+        try:
+            yield
+        finally:
+            mover.cancel()
+            await asyncio.wait({mover})
+            await consumer.stop()
+            await producer.stop()
+
+    async def _move(self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:
+        while True:
+            for batch in (await consumer.getmany(timeout_ms=1_000)).values():
+                self.round.begin()
+                sent = [
+                    await producer.send(Topic.EVENTS, event, key=message.key)
+                    for message in batch
+                    for event in self.by_data[message.value].events
+                ]
+                await asyncio.gather(*sent)
+                self.round.count(len(batch))
+
+
+class BareFaust(Mover):
+    """A stock Faust app with one ``noack`` agent on raw bytes, which acknowledges what it has sent on."""
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        app = faust.App(
+            "bare",
+            broker=f"kafka://{self.address}",
+            autodiscover=False,
+            web_enabled=False,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            key_serializer="raw",
+            value_serializer="raw",
+            consumer_auto_offset_reset="latest",
+            stream_wait_empty=False,
+            datadir=str(self.folder / "faust"),
+        )
+        commands = app.topic(Topic.COMMANDS, key_type=bytes, value_type=bytes)
+        events = app.topic(Topic.EVENTS, key_type=bytes, value_type=bytes)
+
+        async def agent(stream: Any) -> None:
+            async for batch in stream.noack_take(250, within=0.01):
+                self.round.begin()
+                sent = []
+                for event in batch:
+                    message = event.message
+                    for data in self.by_data[message.value].events:
+                        sent.append(await events.send(key=message.key, value=data))
+                await asyncio.gather(*sent)
+                for event in batch:
+                    event.ack()
+                self.round.count(len(batch))
+
+        app.agent(commands, name="bare")(agent)
+        await app.start()
+        await assigned(app)
+        try:
+            yield
+        finally:
+            await app.stop()
+
+
+class Ningju(Mover):
+    """The zones' role: consume, validate, decide, append durably, publish."""
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        path = self.folder / "run.sqlite3"
+        shutil.copy(self.folder / LEDGER, path)
+        self._watch_stages()
+        store = await open_store(
+            f"sqlite:///{path}", StillClock(self.work.now), StoreSettings(snapshot_schema=snapshots.SCHEMA)
+        )
+        producer = BatchProducer(self.address)
+        await producer.start()
+        states: ZoneStates[Any] = ZoneStates(store, EngineLogic(), alone=True)
+        for zone in await store.heads():
+            await states.state(zone)
+        letters = DeadLetters(store, producer)
+        stats = Stats()
+        worker: ZoneWorker[Any] = ZoneWorker(
+            ledger=store, door=store, letters=letters, logic=EngineLogic(), states=states, stats=stats
+        )
+        publisher = EventPublisher(store, store, producer, names=())
+        app = RoleApp("zones", Connection.embedded(self.address), group="benchmark")
+        agent = commands_agent(worker, letters, on_commit=publisher.offer, on_outcomes=self._count)
+        app.consume(Topic.COMMANDS, self._begin(agent))
+        await publisher.start()
+        await app.start()
+        await assigned(app)
+        publishing = asyncio.create_task(publisher.run())
+        self._publisher = publisher
+        waiting: asyncio.Task[None] | None = None
+        try:
+            waiting = asyncio.create_task(self._until_published())
+            yield
+        finally:
+            for task in (publishing, waiting):
+                if task is not None:
+                    task.cancel()
+                    await asyncio.wait({task})
+            await app.stop()
+            await producer.stop()
+            await store.close()
+
+    def _begin(self, agent: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
+        async def begun(stream: Any) -> None:
+            take = stream.noack_take
+
+            async def watched(size: int, within: float) -> AsyncIterator[Any]:
+                async for events in take(size, within=within):
+                    self.round.begin()
+                    yield events
+
+            stream.noack_take = watched
+            await agent(stream)
+
+        return begun
+
+    def _count(self, command_ids: Sequence[Any]) -> None:
+        self.round.seen += len(command_ids)
+
+    async def _until_published(self) -> None:
+        # The last record counts when the broker has it, which is after its command has its outcome.
+        while True:
+            if (
+                self.round.seen >= self.round.commands
+                and not self._publisher.unpublished
+                and not self.round.done.is_set()
+            ):
+                self.round.stop()
+            await asyncio.sleep(0.002)
+
+    def _watch_stages(self) -> None:
+        watch = self.watch
+        CommandEnvelope.read = watch.timed("validate", CommandEnvelope.read)  # type: ignore[method-assign]
+        handling.handle = watch.timed("decide, evolve, write events and rows", handling.handle)
+        snapshots.dump = watch.timed("snapshots", snapshots.dump)
+        database: Any = ledger_sqlite.SqliteDatabase
+        database._commit = watch.timed("SQL: writing thread", database._commit)
+        database._look = watch.timed("SQL: reading threads", database._look)
+
+
+async def assigned(app: Any) -> None:
+    """Wait until an app has its partitions."""
+    async with asyncio.timeout(60):
+        while not app.consumer.assignment() or app.rebalancing:
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(2.0)  # its first fetch
+
+
+def say(**facts: object) -> None:
+    print(json.dumps(facts), flush=True)
+
+
+WAYS: dict[str, type[Mover]] = {"raw": Raw, "faust": BareFaust, "ningju": Ningju}
+
+
+def main() -> None:
+    way, address, folder, core, profile = sys.argv[1:]
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {int(core)})
+    mover = WAYS[way](address, Path(folder))
+    if profile == "profile":
+        profiler = cProfile.Profile()
+        profiler.runcall(asyncio.run, mover.rounds())
+        profiler.dump_stats(str(Path(folder) / PROFILE))
+    else:
+        asyncio.run(mover.rounds())
+
+
+if __name__ == "__main__":
+    main()
