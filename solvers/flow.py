@@ -215,7 +215,7 @@ def assign(a: Arrays, pairs: Pairs) -> Flow | None:
     flows, _, whole = _relaxed(a, pairs, caps, supply, alone, cost, burden)
     if not (caps.complete and bool(pairs.sure.all())):
         exact = 1
-    exact = min([exact, *unclear]) if whole else 1
+    exact = min([exact, *unclear]) if whole else 0
     chosen = np.flatnonzero(flows > 0)
     served = np.zeros(a.visits, dtype=np.bool_)
     served[a.row_visit[pairs.row[chosen]]] = True

@@ -65,6 +65,26 @@ def test_flow_and_cp_sat_agree_where_both_prove_it(asked: Problem) -> None:
     plans = [solve(single, Limits(iterations=2_000, method=method)) for method in ("flow", "cp_sat", "auto")]
     proved = {plan.levels[0].cost for plan in plans if plan.levels[0].cost == plan.levels[0].bound}
     assert len(proved) <= 1
+    costs = [tuple(level.cost for level in plan.levels) for plan in plans]
+    assert all(cost == min(costs) for cost, plan in zip(costs, plans, strict=True) if plan.status == "optimal")
+
+
+@given(zones(busy_days=3))
+@settings(max_examples=30)
+def test_nothing_is_better_than_a_flow_that_is_proved_on_every_level(asked: Problem) -> None:
+    once = (LoadLimit(period=asked.horizon, visits=1, rule="offers_limit"),)
+    single = asked.changed(
+        visits=tuple(v.changed(demands=v.demands[:1]) for v in asked.visits),
+        volunteers=tuple(v.changed(limits=once) for v in asked.volunteers),
+        commitments=(),
+        standing=(),
+    )
+    plan = solve(single, Limits(method="flow"))
+    assert plan.status == ("optimal" if asked.visits else "empty")
+    best = tuple(level.cost for level in plan.levels)
+    for method in METHODS:
+        other = solve(single, Limits(iterations=300, method=method))
+        assert best <= tuple(level.cost for level in other.levels)
 
 
 @given(zones(), st.randoms(use_true_random=False))
