@@ -157,6 +157,8 @@ def any_limit(a: Arrays, row: Ints, who: Ints, start: Ints) -> Bools:
 
 def _limit(code: int) -> Check:
     def fails(a: Arrays, row: Ints, who: Ints, start: Ints) -> Bools:
+        if not (a.limit_rule[who] == code).any():
+            return _nowhere(row, who)
         hit = limits_hit(a, row, who, start, a.limit_visits[who], a.limit_seconds[who])
         return np.asarray((hit & (a.limit_rule[who] == code)).any(-1))
 
@@ -208,7 +210,8 @@ def first_failing(a: Arrays, row: Ints, who: Ints, start: Ints) -> Ints:
     found = np.full(shape, -1, dtype=np.int64)
     for position, (_, check) in enumerate(ORDER):
         fails = check(a, row, who, start)
-        found[np.broadcast_to(fails, shape) & (found < 0)] = position
+        if fails.any():
+            found[np.broadcast_to(fails, shape) & (found < 0)] = position
     return found
 
 
