@@ -285,8 +285,8 @@ def _nearest(zone: Zone, need: Need, seats: Iterable[p.FilledSeat]) -> list[p.Fi
 
 
 def _hopeless(zone: Zone, record: RequestRecord, left: LeftOut) -> bool:
-    """Whether nobody here could serve it, whoever else is left out, and another zone may be asked."""
+    """Whether nobody here could serve it, whoever else is left out, and another zone may be asked (by a guest's origin)."""
     able = any(count.rule == "outcompeted" for count in left.reasons)
     if able or record.visit is not None:
         return False
-    return next_hop(zone, record) is not None
+    return record.guest or next_hop(zone, record) is not None

@@ -96,7 +96,10 @@ class ProposedVisit(Frozen):
 
 
 class ProposePlan(Frozen):
-    """What the matcher proposes to offer now. The plan's full content stands in the plan table under ``plan_hash``."""
+    """What the matcher proposes to offer now. The plan's full content stands in the plan table under ``plan_hash``.
+
+    ``refer`` names requests that nobody here can serve: they are referred, and a guest's go back to their origin.
+    """
 
     kind: Literal["propose_plan"] = "propose_plan"
     plan_hash: str

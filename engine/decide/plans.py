@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from engine.deadlines import askable, cut_off, offer_expiry, seconds
-from engine.decide.crews import release, too_late_to_ask, visit_of
+from engine.decide.crews import end, release, too_late_to_ask, visit_of
 from engine.decide.draft import Draft
 from engine.decide.referrals import refer
 from engine.eligibility import judge
@@ -13,7 +13,7 @@ from schemas.base import derive_id
 from schemas.commands import ProposedSeat, ProposedVisit, ProposePlan
 from schemas.events import ItemRefused, PlanAdopted, SeatOffered, VisitPlanned
 from schemas.place import TimeWindow
-from schemas.request import Need
+from schemas.request import Need, RequestState
 
 
 def propose(draft: Draft, command: ProposePlan) -> tuple[ItemRefused, ...]:
@@ -45,11 +45,15 @@ def propose(draft: Draft, command: ProposePlan) -> tuple[ItemRefused, ...]:
 
 
 def _refer(draft: Draft, request_id: UUID) -> str | None:
+    """Send a request on that nobody here can serve; a guest's goes back, so that the origin can ask the next zone."""
     record = draft.zone.requests.get(request_id)
     if record is None:
         return "unknown_request"
     if not record.matchable or record.visit is not None:
         return "not_matchable"
+    if record.guest:
+        end(draft, request_id, RequestState.UNSERVED, "nobody_here")
+        return None
     return None if refer(draft, request_id) else "no_zone_left"
 
 

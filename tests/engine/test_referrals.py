@@ -206,6 +206,20 @@ def test_a_guest_without_a_team_for_the_origin_answers_at_once() -> None:
     assert state_of(made, "sib") is RequestState.QUEUED
 
 
+def test_a_guest_that_finds_nobody_gives_the_request_back_for_the_next_zone() -> None:
+    made = referred()
+    made.deliver_all()
+    made.ok("dis", ProposePlan(plan_hash="h", solved_at_version=0, refer=(R1,)))
+    assert state_of(made, "dis") is None
+    made.deliver_all()
+    assert state_of(made, "sib") is RequestState.QUEUED
+    made.ok("sib", ProposePlan(plan_hash="h", solved_at_version=0, refer=(R1,)))
+    made.deliver_all()
+    assert state_of(made, "sub") is RequestState.QUEUED  # no zone is left, but time is
+    made.drain()
+    assert made.end_of[R1] == "unserved"
+
+
 def test_a_crew_of_the_guest_s_that_stands_at_the_expiry_goes_on() -> None:
     made = referred()
     made.deliver_all()
