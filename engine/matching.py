@@ -145,6 +145,7 @@ def pose(zone: Zone, now: datetime, *, seed: int = 1, memory: Memory | None = No
         iterations=policy.solver_iterations,
         seed=seed,
         method="auto" if policy.matching == "ningju" else "nearest_first",
+        explain="counts",  # what would have let it be served is worked out for whoever asks
     )
     if not records or not zone.volunteers:
         return Posed(zone, now, frame, None, limits, wake)
