@@ -28,11 +28,12 @@ from rich.table import Table
 from benchmarks.movers import LEDGER, PROFILE, WORK, Task, Work
 from benchmarks.town import StillClock, Town, interleaved
 from engine import snapshots
-from engine.ports import NewCommand, Snapshot, ZoneAppend
+from engine.ports import NewCommand, OpenCommand, Snapshot, ZoneAppend
 from ningju.ledger.opening import open_store
 from ningju.ledger.settings import StoreSettings
 from ningju.simulation.scenario import build
 from streams.broker import EmbeddedBroker
+from streams.publishing import command_record, event_record
 from streams.topics import Topic
 
 RAW_GOAL, FAUST_GOAL = 0.10, 0.5
@@ -91,7 +92,9 @@ def prepare(folder: Path, scenario: str, requests: int, seed: int) -> Work:
     tasks = []
     for envelope in envelopes:
         decided = town.take(envelope)
-        tasks.append(Task(envelope.zone, envelope.dump(), tuple(record.data for record in decided.records)))
+        row = OpenCommand(0, envelope.command_id, envelope.zone, town.now, envelope.dump())
+        events = tuple(event_record(record) for record in decided.records)
+        tasks.append(Task(envelope.zone, row.data, command_record(row).headers, events))
     assert len(town.decided) == ready + len(tasks)
     work = Work(town.now, tasks)
     (folder / WORK).write_bytes(pickle.dumps(work))
@@ -116,14 +119,16 @@ def measure(way: str, folder: Path, work: Work, rounds: int, *, profile: bool = 
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
     results = []
     with EmbeddedBroker() as broker:
-        feeder = Producer({"bootstrap.servers": broker.address, "linger.ms": 5, "partitioner": "murmur2_random"})
+        feeder = Producer(
+            {"bootstrap.servers": broker.address, "log_level": 2, "linger.ms": 5, "partitioner": "murmur2_random"}
+        )
         for topic in Topic:
             feeder.list_topics(str(topic), timeout=10)
         command = [sys.executable, "-m", "benchmarks.movers", way, broker.address, str(folder)]
         command += [str(cores[-1]), "profile" if profile else "plain"]
         root = Path(__file__).parents[1]
         with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as mover:
-            assert mover.stdin is not None and mover.stdout is not None
+            assert mover.stdin is not None
             try:
                 told(mover)
                 for number in range(rounds):
@@ -131,7 +136,7 @@ def measure(way: str, folder: Path, work: Work, rounds: int, *, profile: bool = 
                         mover.stdin.write("\n")
                         mover.stdin.flush()
                     for task in work.tasks:
-                        feeder.produce(str(Topic.COMMANDS), task.data, key=task.zone.encode())
+                        feeder.produce(str(Topic.COMMANDS), task.data, key=task.zone.encode(), headers=task.headers)
                         feeder.poll(0)
                     feeder.flush()
                     results.append(told(mover))

@@ -35,7 +35,7 @@ from streams.dead_letters import DeadLetters
 from streams.engine_logic import EngineLogic
 from streams.producer import BatchProducer
 from streams.publishing import EventPublisher
-from streams.topics import Topic
+from streams.topics import Headers, Record, Topic
 from streams.zone_states import ZoneStates
 from streams.zone_worker import ZoneWorker
 
@@ -49,7 +49,8 @@ class Task(NamedTuple):
 
     zone: str
     data: bytes
-    events: tuple[bytes, ...]
+    headers: Headers
+    events: tuple[Record, ...]
 
 
 class Work(NamedTuple):
@@ -69,10 +70,12 @@ class Round:
     wall: float = 0.0
     cpu: float = 0.0
 
-    def begin(self) -> None:
-        """Note that records have come."""
-        if not self.wall:
-            self.wall, self.cpu = time.perf_counter(), time.process_time()
+    def begin(self) -> bool:
+        """Note that records have come; whether they are the first."""
+        if self.wall:
+            return False
+        self.wall, self.cpu = time.perf_counter(), time.process_time()
+        return True
 
     def count(self, commands: int) -> None:
         """Note that commands are dealt with; the last one stops the watch."""
@@ -166,7 +169,7 @@ class Raw(Mover):
             for batch in (await consumer.getmany(timeout_ms=1_000)).values():
                 self.round.begin()
                 sent = [
-                    await producer.send(Topic.EVENTS, event, key=message.key)
+                    await producer.send(Topic.EVENTS, event.value, key=event.key, headers=event.headers)
                     for message in batch
                     for event in self.by_data[message.value].events
                 ]
@@ -201,8 +204,8 @@ class BareFaust(Mover):
                 sent = []
                 for event in batch:
                     message = event.message
-                    for data in self.by_data[message.value].events:
-                        sent.append(await events.send(key=message.key, value=data))
+                    for one in self.by_data[message.value].events:
+                        sent.append(await events.send(key=one.key, value=one.value, headers=one.headers))
                 await asyncio.gather(*sent)
                 for event in batch:
                     event.ack()
@@ -266,7 +269,8 @@ class Ningju(Mover):
 
             async def watched(size: int, within: float) -> AsyncIterator[Any]:
                 async for events in take(size, within=within):
-                    self.round.begin()
+                    if self.round.begin():
+                        self.watch.seconds.clear()  # what starting took is not what commands take
                     yield events
 
             stream.noack_take = watched
@@ -301,7 +305,7 @@ class Ningju(Mover):
 async def assigned(app: Any) -> None:
     """Wait until an app has its partitions."""
     async with asyncio.timeout(60):
-        while not app.consumer.assignment() or app.rebalancing:
+        while not app.consumer.assignment() or app.rebalancing:  # noqa: ASYNC110 - stock Faust tells nobody
             await asyncio.sleep(0.05)
         await asyncio.sleep(2.0)  # its first fetch
 
