@@ -1,7 +1,8 @@
 """Many rows by one statement, at the driver's own speed.
 
 SQLAlchemy turns each row's parameters into the driver's form, which costs more than the insert itself. Our columns need
-no turning (see ``tables``), so a statement is compiled once for a dialect and rows go to the driver as plain tuples.
+no turning (see ``tables``), so a statement is compiled once for a dialect and rows go to the driver as plain tuples:
+to SQLite one by one, to PostgreSQL as one array a column, for there each statement has its price.
 """
 
 from collections.abc import Sequence
@@ -37,13 +38,14 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> No
 
 
 def upsert_rows(connection: Connection, table: Table, rows: Sequence[Row], *, keep: tuple[str, ...] = ()) -> None:
-    """Insert rows or replace those with the same primary key; a ``keep`` column survives a new null."""
+    """Insert rows or replace those with the same primary key; a ``keep`` column survives a new null. Each key once."""
     _many(connection, _upsert_text(connection.dialect.name, table, keep), rows)
 
 
 def delete_rows(connection: Connection, table: Table, keys: Sequence[Row]) -> None:
     """Delete rows by their primary keys."""
-    _many(connection, _delete_text(connection.dialect.name, table), keys)
+    if keys:
+        connection.exec_driver_sql(_delete_text(connection.dialect.name, table), list(keys))
 
 
 def clear_flag(connection: Connection, table: Table, flag: str, key: str, keys: Sequence[str]) -> None:
@@ -52,7 +54,11 @@ def clear_flag(connection: Connection, table: Table, flag: str, key: str, keys: 
 
 
 def _many(connection: Connection, statement: str, rows: Sequence[Row]) -> None:
-    if rows:
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(statement, tuple(list(column) for column in zip(*rows, strict=True)))
+    else:
         connection.exec_driver_sql(statement, list(rows))
 
 
@@ -66,7 +72,7 @@ def _columns(table: Table) -> list[str]:
 
 @cache
 def _insert_text(dialect: str, table: Table) -> str:
-    return _text(dialect, _insert(dialect, table), _columns(table))
+    return _from_arrays(dialect, table, _text(dialect, _insert(dialect, table), _columns(table)))
 
 
 @cache
@@ -78,7 +84,8 @@ def _upsert_text(dialect: str, table: Table, keep: tuple[str, ...]) -> str:
     }
     for name in keep:
         new[name] = func.coalesce(statement.excluded[name], table.c[name])
-    return _text(dialect, statement.on_conflict_do_update(index_elements=keys, set_=new), _columns(table))
+    upsert = statement.on_conflict_do_update(index_elements=keys, set_=new)
+    return _from_arrays(dialect, table, _text(dialect, upsert, _columns(table)))
 
 
 @cache
@@ -91,7 +98,8 @@ def _delete_text(dialect: str, table: Table) -> str:
 @cache
 def _clear_text(dialect: str, table: Table, flag: str, key: str) -> str:
     statement = update(table).where(table.c[key] == bindparam("key")).values({flag: false()})
-    return _text(dialect, statement, None, ["key"])
+    words = _text(dialect, statement, None, ["key"])
+    return words.replace("= %s", "= ANY(%s)") if dialect == "postgresql" else words
 
 
 def _text(dialect: str, statement: ClauseElement, columns: list[str] | None, order: list[str] | None = None) -> str:
@@ -100,3 +108,15 @@ def _text(dialect: str, statement: ClauseElement, columns: list[str] | None, ord
     if compiled.positiontup != (order or columns):
         raise AssertionError(f"parameters of {compiled} come in another order: {compiled.positiontup}")
     return str(compiled)
+
+
+def _from_arrays(dialect: str, table: Table, insert: str) -> str:
+    """Turn PostgreSQL's ``VALUES`` of one row into a ``SELECT`` from an array a column."""
+    if dialect != "postgresql":
+        return insert
+    columns = [table.c[name] for name in _columns(table)]
+    one = f"VALUES ({', '.join('%s' for _ in columns)})"
+    arrays = ", ".join(f"%s::{column.type.compile(_DIALECTS[dialect])}[]" for column in columns)
+    head, found, tail = insert.partition(one)
+    assert found, insert
+    return f"{head}SELECT * FROM unnest({arrays}){tail}"  # noqa: S608 - all of it is ours, from the tables

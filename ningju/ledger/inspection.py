@@ -47,6 +47,8 @@ class InspectableStore(Store, Protocol):
     ) -> None:
         """Throw a zone's rows away and write these, made from its events up to ``version``; the snapshot with them.
 
+        A key may come twice: the later row counts, and the visit of the earlier one still leads to it.
+
         Raises
         ------
         Conflict

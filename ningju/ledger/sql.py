@@ -232,7 +232,9 @@ class SqlStore:
             if not events.lock_at(connection, zone, version):
                 raise Conflict([zone])
             read_model.delete_zone(connection, zone)
-            read_model.write_rows(connection, [(zone, row) for row in rows])
+            last = {(row.table, row.key): row for row in rows}
+            read_model.write_rows(connection, [(zone, row) for row in rows if last[row.table, row.key] is not row])
+            read_model.write_rows(connection, [(zone, row) for row in last.values()])
             events.save_snapshots(connection, [] if snapshot is None else [snapshot])
 
         await self._write_again(work)
