@@ -121,11 +121,19 @@ def append(state: Zone, record: Record) -> Zone:
 
 
 def fold(zone_id: str, loaded: Loaded) -> Zone:
-    """Build a zone's state from its newest usable snapshot and every record after it."""
+    """Build a zone's state from its newest usable snapshot and every record after it.
+
+    Raises
+    ------
+    ValueError
+        When a record is missing in between: a state with a hole in its past must decide nothing.
+    """
     snapshot = loaded.snapshot
     usable = snapshot is not None and snapshot.schema == SCHEMA
     state = restore(snapshot.data) if snapshot is not None and usable else Zone.empty(zone_id)
     for record in loaded.records:
         if record.version > state.version:
+            if record.version != state.version + 1:
+                raise ValueError(f"zone {zone_id} has no record between versions {state.version} and {record.version}")
             state = append(state, record)
     return state

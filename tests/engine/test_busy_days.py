@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from engine.quiet_hours import quiet_until
 from schemas.catalogue import SkillDemand
 from schemas.commands import (
     AcceptOffer,
@@ -119,6 +120,8 @@ class BusyDays:
             self.town.take(again.changed(received_at=self.town.now), again=forgotten)
 
     def match(self, zone: str) -> None:
+        if quiet_until(self.town.states[zone].policy, self.town.now) is not None and self.chance(0.9):
+            return
         for record in list(self.town.states[zone].matchable()):
             now = self.town.states[zone].requests.get(record.request_id)
             if now is not None and now.matchable and self.chance(0.8):
@@ -207,7 +210,7 @@ def test_busy_days_keep_the_promises(seed: int) -> None:
     seen = Counter(line.split()[-1] for line in town.log)
     assert kinds(Event) - set(seen) <= {"alarm_cleared"}, kinds(Event) - set(seen)
     ends = Counter(town.end_of.values())
-    assert ends["done"] > 20
+    assert ends["done"] > 10
     assert ends["unserved"] > 5
     served_elsewhere = [
         r for records in town.records.values() for r in records if getattr(r.envelope.event, "result", "") == "served"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from engine.ports import Loaded, Record
+from engine.ports import Loaded, Record, Snapshot
 from engine.snapshots import dump, fold, restore
 from schemas.envelope import GENESIS, EventEnvelope, record_hash
 from schemas.events import Event
@@ -43,8 +43,6 @@ def test_the_chain_of_a_golden_ledger_holds(path: object) -> None:
 
 
 def test_a_snapshot_of_another_schema_is_not_used() -> None:
-    from engine.ports import Snapshot
-
     world: World = story()
     data = dump(world.state)
     for schema in (0, 1):
@@ -55,11 +53,17 @@ def test_a_snapshot_of_another_schema_is_not_used() -> None:
 
 
 def test_a_fold_from_a_snapshot_in_the_middle_is_the_fold_of_all() -> None:
-    from engine.ports import Snapshot
-
     world = story()
     half = len(world.records) // 2
     state = fold("z1", Loaded(None, tuple(world.records[:half])))
     loaded = Loaded(Snapshot("z1", half, 1, dump(state)), tuple(world.records))
     assert dump(fold("z1", loaded)) == dump(world.state)
     assert dump(restore(dump(state))) == dump(state)
+
+
+def test_a_hole_in_the_ledger_stops_the_fold() -> None:
+    world = story()
+    with pytest.raises(ValueError, match="between versions 4 and 6"):
+        fold("z1", Loaded(None, tuple(r for r in world.records if r.version != 5)))
+    with pytest.raises(ValueError, match="between versions 0 and 3"):
+        fold("z1", Loaded(Snapshot("z1", 2, 0, b"of another schema"), tuple(world.records[2:])))
