@@ -96,6 +96,12 @@ class Consumer(stock.Consumer):
             partition.acknowledge(offset)
         return partition.committable if acked else None
 
+    def on_buffer_full(self, tp: TP) -> None:
+        """Do nothing: delivering waits for room by itself. Stock leaves the partition out, and sleeps 1 s if none is left."""
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Do nothing: nothing was left out."""
+
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Do nothing: what was never delivered needs no acknowledgement."""
 

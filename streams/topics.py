@@ -7,6 +7,8 @@ from typing import Final
 
 CONTENT_TYPE: Final = "application/json"
 SPEC_VERSION: Final = "1.0"
+_SPEC_VERSION: Final = ("ce_specversion", SPEC_VERSION.encode())
+_CONTENT_TYPE: Final = ("content-type", CONTENT_TYPE.encode())
 
 Headers = list[tuple[str, bytes]]
 
@@ -39,13 +41,8 @@ def encode_headers(*, id: str, type: str, source: str, **extensions: object) -> 
     **extensions
         Written under their own names, as text; ``None`` is left out.
     """
-    headers = [
-        ("ce_specversion", SPEC_VERSION.encode()),
-        ("ce_id", id.encode()),
-        ("ce_type", type.encode()),
-        ("ce_source", source.encode()),
-        ("content-type", CONTENT_TYPE.encode()),
-    ]
+    headers = [_SPEC_VERSION, ("ce_id", id.encode()), ("ce_type", type.encode()), ("ce_source", source.encode())]
+    headers.append(_CONTENT_TYPE)
     headers += [(name, str(value).encode()) for name, value in extensions.items() if value is not None]
     return headers
 

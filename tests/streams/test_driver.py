@@ -216,6 +216,16 @@ async def test_the_wait_of_a_fetch_can_be_set(apps) -> None:
     assert waits == [1500, 10]
 
 
+async def test_a_full_buffer_does_not_put_the_consumer_to_sleep(apps) -> None:
+    left = []
+    for app in apps:
+        app.consumer._set_active_tps({PARTITION})
+        app.consumer.on_buffer_full(PARTITION)
+        left.append(app.consumer._get_active_partitions())  # with none left, the fetch loop sleeps for a second
+        app.consumer._thread.thread_loop.close()
+    assert left == [set(), {PARTITION}]
+
+
 async def test_a_consumer_that_gets_nowhere_ends(broker, producer, tmp_path) -> None:
     await fill(producer, 1)
     stock, ours = stock_app(broker.address, tmp_path), hardened_app(broker.address, watchdog_s=1.0)
