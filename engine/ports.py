@@ -221,7 +221,9 @@ class Door(Protocol):
         QueueFull
             When a bounded command would go over the limit; nothing is written.
         Unavailable
-            When the store is away.
+            When the store is away; nothing is written.
+        CommitUnknown
+            When nobody knows whether it was written, and the store is away; sending it again is harmless.
         """
         ...
 

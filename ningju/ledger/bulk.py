@@ -37,6 +37,22 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> No
     _many(connection, _insert_text(connection.dialect.name, table), rows)
 
 
+def insert_new_rows(connection: Connection, table: Table, key: str, rows: Sequence[Row]) -> list[str]:
+    """Insert rows whose unique ``key`` is not there; the keys of those that were written.
+
+    On SQLite nobody else writes meanwhile: the caller has looked, and hands in new ones only.
+    """
+    if connection.dialect.name == "sqlite":
+        insert_rows(connection, table, rows)
+        place = _columns(table).index(key)
+        return [row[place] for row in rows]
+    if not rows:
+        return []
+    statement = _insert_new_text(connection.dialect.name, table, key)
+    written = connection.exec_driver_sql(statement, tuple(list(column) for column in zip(*rows, strict=True)))
+    return list(written.scalars())
+
+
 def upsert_rows(connection: Connection, table: Table, rows: Sequence[Row], *, keep: tuple[str, ...] = ()) -> None:
     """Insert rows or replace those with the same primary key; a ``keep`` column survives a new null. Each key once."""
     _many(connection, _upsert_text(connection.dialect.name, table, keep), rows)
@@ -73,6 +89,12 @@ def _columns(table: Table) -> list[str]:
 @cache
 def _insert_text(dialect: str, table: Table) -> str:
     return _from_arrays(dialect, table, _text(dialect, _insert(dialect, table), _columns(table)))
+
+
+@cache
+def _insert_new_text(dialect: str, table: Table, key: str) -> str:
+    insert = _insert(dialect, table).on_conflict_do_nothing(index_elements=[key]).returning(table.c[key])
+    return _from_arrays(dialect, table, _text(dialect, insert, _columns(table)))
 
 
 @cache

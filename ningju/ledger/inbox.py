@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 from engine.ports import Enqueued, NewCommand, OpenCommand, QueueFull
 from ningju.ledger import tables
 from ningju.ledger.archive import put_persons
-from ningju.ledger.bulk import insert_into, insert_rows
+from ningju.ledger.bulk import insert_new_rows
 from ningju.ledger.inspection import InboxRow
 from ningju.ledger.stamping import known, stamped, submitted_request
 from ningju.ledger.tables import inbox, micros, moment
@@ -110,17 +110,7 @@ def _insert(connection: Connection, commands: Sequence[NewCommand], received_at:
                 stamped(envelope, received_at),
             )
         )
-    if connection.dialect.name == "sqlite":  # nobody else writes while we do: none of them is there
-        insert_rows(connection, inbox, rows)
-        return {command.envelope.command_id for command in commands}
-    if not rows:
-        return set()
-    statement = insert_into(connection, inbox).on_conflict_do_nothing(index_elements=["command_id"])
-    names = [column.name for column in inbox.columns][1:]
-    written = connection.execute(
-        statement.returning(inbox.c.command_id), [dict(zip(names, row, strict=True)) for row in rows]
-    )
-    return {UUID(command_id) for (command_id,) in written}
+    return {UUID(command_id) for command_id in insert_new_rows(connection, inbox, "command_id", rows)}
 
 
 def open_commands(connection: Connection, after: int, limit: int, up_to: int | None) -> list[OpenCommand]:

@@ -22,6 +22,7 @@ from engine.ports import (
     RowChange,
     Snapshot,
     StoredPlan,
+    Unavailable,
     ZoneAppend,
 )
 from ningju.ledger import appends as batch
@@ -54,8 +55,11 @@ class SqlStore:
         """Write what may be written twice: after a commit of unknown outcome the second try finds out."""
         try:
             return await self._database.write(work)
-        except CommitUnknown:
-            return await self._database.write(work)
+        except CommitUnknown as unknown:
+            try:
+                return await self._database.write(work)
+            except Unavailable:
+                raise unknown from None  # the first try may have been written
 
     # ------------------------------------------------------------------------------------------------------------ door
 
