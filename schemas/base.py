@@ -42,7 +42,7 @@ YEARS = range(1900, 3000)
 def _utc(moment: datetime) -> datetime:
     if not YEARS.start <= moment.year < YEARS.stop:  # adding a duration or a zone's offset must never overflow
         raise ValueError(f"a time must lie in the years {YEARS.start} to {YEARS.stop - 1}")
-    return moment.astimezone(UTC)
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_utc)]

@@ -33,10 +33,11 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One event to be recorded, and the request's life that it belongs to."""
+    """One event to be recorded, the request's life that it belongs to, and the state after it (but for its hash)."""
 
     event: Event
     correlation_id: UUID
+    after: Zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,6 @@ class Draft:
         request_id = getattr(event, "request_id", None)
         record = None if request_id is None else self.zone.record(request_id)
         correlation_id = self.correlation_id if record is None else record.correlation_id
-        self.facts.append(Fact(event, correlation_id))
         self.zone = evolve(
             self.zone,
             EventEnvelope.model_construct(
@@ -84,6 +84,7 @@ class Draft:
                 event=event,
             ),
         )
+        self.facts.append(Fact(event, correlation_id, self.zone))
 
     def open(self, request_id: UUID) -> RequestRecord:
         """The open request, or a refusal that says what is the matter with it."""
