@@ -129,7 +129,13 @@ class Pipeline:
         )
         self.states: ZoneStates[Any] = ZoneStates(store, logic, alone=alone)
         self.worker: ZoneWorker[Any] = ZoneWorker(
-            ledger=store, door=store, letters=letters, logic=logic, states=self.states, stats=self.stats
+            ledger=store,
+            door=store,
+            letters=letters,
+            logic=logic,
+            states=self.states,
+            stats=self.stats,
+            on_doubt=self.events.doubt,
         )
         self.ticker = Ticker(store, self.door, clock, every_s=tuning.tick_s)
         self.postman = None if notifier is None else Postman(store, notifier)

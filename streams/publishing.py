@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from math import inf
 from time import monotonic
 from uuid import UUID
 
@@ -282,6 +283,11 @@ class EventPublisher:
                 fresh.append(record)
         if records:
             self._stirred.stir()
+
+    def doubt(self) -> None:
+        """Tell that events may have been committed and not offered: the ledger is asked soon."""
+        self._swept = -inf
+        self._stirred.stir()
 
     def advance(self, consumer: str, cursors: Mapping[str, int]) -> None:
         """Tell how far a consumer of this process has come."""

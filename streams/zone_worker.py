@@ -1,7 +1,7 @@
 """What a batch of commands does: one decision after the other, one commit for all."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Generic
@@ -52,6 +52,8 @@ class ZoneWorker(Generic[S]):
         Of the zones whose commands come here. It must be of this worker alone, or of its process.
     snapshot_every
         Events after which a zone's snapshot is written anew.
+    on_doubt
+        Called after a commit of unknown outcome: events may be in the ledger that nobody was told of.
     """
 
     def __init__(
@@ -65,7 +67,9 @@ class ZoneWorker(Generic[S]):
         stats: Stats | None = None,
         snapshot_every: int = 500,
         backoff: Backoff | None = None,
+        on_doubt: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_doubt = on_doubt
         self._ledger = ledger
         self._door = door
         self._letters = letters
@@ -128,6 +132,8 @@ class ZoneWorker(Generic[S]):
                     tries += 1
                     log.warning("commit put off", action="commit_put_off", tries=tries, reason=str(fault))
                     await self._backoff.wait(tries)
+                    if isinstance(fault, CommitUnknown):
+                        self._on_doubt()
                 else:
                     for append in appends:
                         self._states.put(append.zone, states[append.zone])

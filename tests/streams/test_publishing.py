@@ -209,6 +209,16 @@ async def test_what_was_committed_and_not_offered_is_found_in_the_ledger(store) 
     assert [dict(record.headers)["version"] for _, record in sender.sent] == [b"1", b"2", b"3"]
 
 
+async def test_after_a_commit_of_unknown_outcome_the_ledger_is_asked_at_once(store) -> None:
+    sender = Recorder()
+    publisher = publisher_of_events(store, sender, sweep_s=60)
+    async with running(publisher.run):
+        await asyncio.sleep(0)
+        await decide(store, command(1))
+        publisher.doubt()
+        await until(lambda: len(sender.sent) == 1)
+
+
 async def test_events_never_run_more_than_the_bound_ahead_of_the_slowest_consumer(store) -> None:
     sender = Recorder()
     publisher = publisher_of_events(store, sender, bound=10)
