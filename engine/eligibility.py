@@ -46,6 +46,23 @@ class LocalDay:
     midnight: datetime
 
 
+class Places:
+    """A problem's locations: each place once, in the order in which they were named."""
+
+    def __init__(self) -> None:
+        self.known: list[Place] = []
+        self._index: dict[tuple[float, float], int] = {}
+
+    def index(self, place: Place) -> int:
+        """Index of a place, new or known."""
+        key = (place.lon, place.lat)
+        index = self._index.get(key)
+        if index is None:
+            index = self._index[key] = len(self.known)
+            self.known.append(place)
+        return index
+
+
 class Frame:
     """The axis, places and local days of one problem; it shares what many people have in common.
 
@@ -57,17 +74,16 @@ class Frame:
         Availability and limits are spelled out for the local days from the one of ``first`` to that of ``last``. The
         axis starts at the first local midnight, so that what is known of a person reads the same all day.
     places
-        Places of an earlier frame, whose indexes stay.
+        Places of an earlier frame of the same day, whose indexes stay.
     """
 
     def __init__(
-        self, zone: Zone, now: datetime, first: datetime, last: datetime, places: Sequence[Place] = ()
+        self, zone: Zone, now: datetime, first: datetime, last: datetime, places: Places | None = None
     ) -> None:
         self.zone = zone
         self.now = now
         self.epoch = at_minute(zone.policy, first, 0)
-        self.places: list[Place] = list(places)
-        self._places = {(place.lon, place.lat): index for index, place in enumerate(self.places)}
+        self.places = Places() if places is None else places
         self._limits: dict[tuple[str, int, int], p.LoadLimit] = {}
         self._shifts: dict[tuple[int, int], p.Shift] = {}
         self._served: dict[str, tuple[str, ...] | None] = {}
@@ -102,12 +118,7 @@ class Frame:
 
     def place(self, place: Place) -> int:
         """Index of a place among the problem's locations."""
-        key = (place.lon, place.lat)
-        index = self._places.get(key)
-        if index is None:
-            index = self._places[key] = len(self.places)
-            self.places.append(place)
-        return index
+        return self.places.index(place)
 
     def shift(self, start: int, end: int) -> p.Shift:
         """A shift, shared by all who have the same."""
@@ -314,7 +325,7 @@ def judge(
     problem = p.Problem(
         epoch=frame.epoch,
         horizon=p.Span(start=frame.days[0].start, end=frame.days[-1].end),
-        locations=tuple(frame.places),
+        locations=tuple(frame.places.known),
         travel=travel_modes(zone.policy),
         visits=(visit,),
         teams=tuple(p.Team(id=name) for name in teams),

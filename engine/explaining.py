@@ -74,7 +74,7 @@ def _problem(zone: Zone, record: RequestRecord, now: datetime) -> p.Problem:
     return p.Problem(
         epoch=frame.epoch,
         horizon=p.Span(start=frame.days[0].start, end=frame.days[-1].end),
-        locations=tuple(frame.places),
+        locations=tuple(frame.places.known),
         travel=travel_modes(zone.policy),
         visits=(visit,),
         teams=teams,

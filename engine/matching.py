@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from engine.deadlines import askable, next_hop, next_start, seconds
-from engine.eligibility import Frame, build_commitments, build_team, build_visit, build_volunteer, travel_modes
+from engine.eligibility import Frame, Places, build_commitments, build_team, build_visit, build_volunteer, travel_modes
 from engine.ports import NewCommand, StoredPlan
 from engine.quiet_hours import at_minute
 from engine.zone import ASKED_KEPT, RequestRecord, Zone
@@ -28,7 +28,6 @@ from schemas.events import (
     VisitReleased,
     ZoneConfigured,
 )
-from schemas.place import Place
 from schemas.plan import Assignment, LeftOut, Plan
 from schemas.problem import Limits, Problem
 from schemas.request import Need
@@ -67,13 +66,13 @@ class Memory:
     """
 
     days: tuple[datetime, int] | None = None
-    places: list[Place] = field(default_factory=list)
+    places: Places = field(default_factory=Places)
     people: dict[str, tuple[Volunteer, int, int, p.Volunteer]] = field(default_factory=dict)
 
     def wake(self, midnight: datetime) -> None:
         """Forget yesterday."""
         if self.days is not None and self.days[0] != midnight:
-            self.days, self.places = None, []
+            self.days, self.places = None, Places()
             self.people.clear()
 
     def start(self, frame: Frame) -> None:
@@ -82,7 +81,6 @@ class Memory:
         if days != self.days:
             self.days = days
             self.people.clear()
-        self.places = frame.places
 
     def volunteer(self, person: Volunteer, frame: Frame) -> p.Volunteer:
         """The person as the problem's volunteer."""
@@ -161,7 +159,7 @@ def pose(zone: Zone, now: datetime, *, seed: int = 1, memory: Memory | None = No
     problem = Problem(
         epoch=frame.epoch,
         horizon=p.Span(start=frame.days[0].start, end=frame.days[-1].end),
-        locations=tuple(frame.places),
+        locations=tuple(frame.places.known),
         travel=travel_modes(policy),
         visits=visits,
         teams=teams,
