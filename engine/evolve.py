@@ -1,14 +1,14 @@
 """State + event → state. It believes every event: what is allowed was decided before."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, assert_never
+from typing import Any, Protocol
 from uuid import UUID
 
 from immutables import Map
 
 from engine.deadlines import deadlines
-from engine.timers import TimerKey, TimerKind, Timers
+from engine.timers import NONE, Timer, TimerKind, Timers
 from engine.zone import (
     ASKED_KEPT,
     CALENDAR_KEPT,
@@ -22,13 +22,13 @@ from engine.zone import (
     VisitRecord,
     Zone,
 )
-from schemas.envelope import EventEnvelope
 from schemas.events import (
     AlarmCleared,
     AlarmRaised,
     CatalogueChanged,
     CheckedIn,
     CrewCompleted,
+    Event,
     NoticeReached,
     OfferEnded,
     PlanAdopted,
@@ -55,8 +55,6 @@ from schemas.problem import ExclusionRule
 from schemas.request import OfferEnd, RequestState, Vacated
 from schemas.views import SeatState
 
-REQUEST_TIMERS = tuple(kind for kind in TimerKind if kind is not TimerKind.OFFER_EXPIRY)
-NO_TIMERS: dict[TimerKind, datetime] = {}
 RESULT_STATE = {
     "served": RequestState.DONE,
     "failed": RequestState.UNSERVED,
@@ -68,6 +66,10 @@ BARRED_BY: dict[OfferEnd | Vacated, ExclusionRule] = {
     "withdrawn": "withdrew_before",
     "no_show": "withdrew_before",
 }
+LOST = frozenset({"withdrawn", "no_show", "roster"})
+"""Ways to lose a taken seat after which the search for the crew begins anew."""
+
+LIVE = frozenset({RequestState.QUEUED, RequestState.OFFERED, RequestState.ACCEPTED, RequestState.UNDER_WAY})
 PRUNE_EVERY = 512
 
 
@@ -96,40 +98,61 @@ RequestEvent = (
 )
 
 
-def evolve(zone: Zone, envelope: EventEnvelope) -> Zone:
+class Stamped(Protocol):
+    """What the fold reads of an event's envelope."""
+
+    @property
+    def version(self) -> int: ...
+    @property
+    def now(self) -> datetime: ...
+    @property
+    def correlation_id(self) -> UUID: ...
+    @property
+    def event(self) -> Event: ...
+
+
+Changes = dict[str, Any]
+
+
+def evolve(zone: Zone, stamped: Stamped) -> Zone:
     """Fold one event into the state (all but the hash of the record that carries it)."""
-    event = envelope.event
-    changes: dict[str, Any] = {"version": envelope.version, "clock": envelope.now}
-    match event:
-        case ZoneConfigured():
-            zone = zone.changed(config=event.config, policy=event.policy, **changes)
-            return zone.changed(timers=all_timers(zone))
-        case CatalogueChanged():
-            types = zone.service_types.update({item.id: item for item in event.service_types})
-            sites = zone.sites.update({item.id: item for item in event.sites})
-            changes["service_types"] = _without(types, event.removed_service_types)
-            changes["sites"] = _without(sites, event.removed_sites)
-        case RosterChanged():
-            _roster(zone, event, changes)
-        case PlanAdopted():
-            pass
-        case RequestReceived():
-            _place(zone, received(event, envelope), changes)
-        case _:
-            _request(zone, event, envelope, changes)
+    event = stamped.event
+    changes: Changes = {"version": stamped.version, "clock": stamped.now}
+    whole = _WHOLE.get(type(event))
+    if whole is None:
+        _request(zone, event, stamped, changes)  # type: ignore[arg-type]
+    else:
+        whole(zone, event, stamped, changes)
     return zone.changed(**changes)
 
 
-def _request(zone: Zone, event: RequestEvent, envelope: EventEnvelope, changes: dict[str, Any]) -> None:
-    _people(zone, event, envelope, changes)
-    if isinstance(event, ReferralEnded):
-        closed = zone.closed_referrals.set(event.referral_id, ClosedReferral(envelope.now, event.result))
-        if envelope.version % PRUNE_EVERY == 0:
-            closed = _without(closed, [key for key, item in closed.items() if item.at < envelope.now - REFERRALS_KEPT])
-        changes["closed_referrals"] = closed
+def _configured(zone: Zone, event: ZoneConfigured, stamped: Stamped, changes: Changes) -> None:
+    changes.update(config=event.config, policy=event.policy)
+    changes["timers"] = all_timers(zone.changed(**changes))
+
+
+def _catalogue(zone: Zone, event: CatalogueChanged, stamped: Stamped, changes: Changes) -> None:
+    types = zone.service_types.update({item.id: item for item in event.service_types})
+    sites = zone.sites.update({item.id: item for item in event.sites})
+    changes["service_types"] = _without(types, event.removed_service_types)
+    changes["sites"] = _without(sites, event.removed_sites)
+
+
+def _adopted(zone: Zone, event: PlanAdopted, stamped: Stamped, changes: Changes) -> None:
+    """Change nothing: what a plan comes to stands in the events around it."""
+
+
+def _received(zone: Zone, event: RequestReceived, stamped: Stamped, changes: Changes) -> None:
+    _place(zone, received(event, stamped), changes)
+
+
+def _request(zone: Zone, event: RequestEvent, stamped: Stamped, changes: Changes) -> None:
+    people = _PEOPLE.get(type(event))
+    if people is not None:
+        people(zone, event, stamped, changes)
     before = concerned(zone, event)
     if before is not None:
-        _place(zone, advance(before, event, envelope), changes, gone=isinstance(event, RatingClosed))
+        _place(zone, advance(before, event, stamped), changes, gone=type(event) is RatingClosed)
 
 
 def concerned(zone: Zone, event: RequestEvent) -> RequestRecord | None:
@@ -141,25 +164,29 @@ def concerned(zone: Zone, event: RequestEvent) -> RequestRecord | None:
     return record
 
 
-def _place(zone: Zone, record: RequestRecord, changes: dict[str, Any], *, gone: bool = False) -> None:
+def _place(zone: Zone, record: RequestRecord, changes: Changes, *, gone: bool = False) -> None:
     """Put a request where its state belongs, and set its timers."""
-    key = record.request_id
-    done = record.state is RequestState.DONE and not record.guest and not gone
-    if not record.state.ended:
+    key, ended = record.request_id, record.state.ended
+    done = ended and record.state is RequestState.DONE and record.referral is None and not gone
+    if not ended:
         changes["requests"] = zone.requests.set(key, record)
     elif key in zone.requests:
         changes["requests"] = zone.requests.delete(key)
     if done:
         changes["done"] = zone.done.set(key, record)
-    elif key in zone.done:
+    elif ended and key in zone.done:
         changes["done"] = zone.done.delete(key)
-    wanted = deadlines(zone, record) if done or not record.state.ended else NO_TIMERS
-    timers: dict[TimerKey, datetime | None] = {(kind, key): wanted.get(kind) for kind in REQUEST_TIMERS}
-    timers.update(changes.pop("offer_timers", {}))
-    changes["timers"] = zone.timers.updated(timers)
+    wanted = timers_of(zone, record) if done or not ended else NONE
+    changes["timers"] = changes.get("timers", zone.timers).updated(key, wanted)
 
 
-def received(event: RequestReceived, envelope: EventEnvelope) -> RequestRecord:
+def timers_of(zone: Zone, record: RequestRecord) -> tuple[Timer, ...]:
+    """Every timer of a request."""
+    key = record.request_id
+    return tuple([Timer(due, kind, key) for kind, due in deadlines(zone, record).items()])
+
+
+def received(event: RequestReceived, envelope: Stamped) -> RequestRecord:
     """The record that a request begins with."""
     return RequestRecord(
         request_id=event.spec.request_id,
@@ -176,190 +203,223 @@ def received(event: RequestReceived, envelope: EventEnvelope) -> RequestRecord:
     )
 
 
-def advance(record: RequestRecord, event: RequestEvent, envelope: EventEnvelope) -> RequestRecord:
-    """What one event makes of its request."""
-    fields: dict[str, Any] = {"seen": envelope.version, "updated_at": envelope.now}
-    visit = record.visit
-    match event:
-        case RequestQueued():
-            fields.update(state=RequestState.QUEUED, reason=event.reason)
-        case RequestChanged():
-            fields.update(need=event.need, since=envelope.now, noticed_at=None)
-        case RequestEnded():
-            fields.update(state=RequestState(event.end), reason=event.reason, ended_at=envelope.now, referred=None)
-            fields.update(served_by=event.served_by)
-        case RequestRated():
-            fields.update(stars=event.stars)
-        case NoticeReached():
-            fields.update(noticed_at=envelope.now)
-        case VisitPlanned():
-            fields.update(_planned(record, event))
-        case SeatOffered():
-            assert visit is not None
-            visit = _seated(visit, event.seat, "offered", event.volunteer, event.offer_id)
-            fields.update(visit=visit, offers=record.offers + 1, first_offer_at=record.first_offer_at or envelope.now)
-        case SeatAccepted():
-            assert visit is not None
-            fields.update(visit=_seated(visit, event.seat, "accepted", event.volunteer))
-        case OfferEnded() | SeatVacated():
-            assert visit is not None
-            fields.update(visit=_seated(visit, event.seat, "empty", None))
-            rule = BARRED_BY.get(event.how)
-            if rule is not None and record.barred(event.volunteer) is None:
-                fields.update(excluded=(*record.excluded, (event.volunteer, rule)))
-            if isinstance(event, SeatVacated) and event.how != "released":
-                fields.update(since=envelope.now)
-        case CrewCompleted():
-            fields.update(accepted_at=envelope.now)
-        case VisitReleased():
-            fields.update(visit=None)
-        case CheckedIn():
-            assert visit is not None
-            seat = visit.seat_of(event.volunteer)
-            assert seat is not None
-            fields.update(visit=_seated(visit, seat, "arrived", event.volunteer))
-            fields.update(started_at=record.started_at or envelope.now)
-        case VisitFinished():
-            pass
-        case RequestReferred():
-            referred = Referred(referral=event.referral, to=event.to)
-            fields.update(state=RequestState.REFERRED, referred=referred, tried=(*record.tried, event.to))
-        case ReferralCancelAsked():
-            asked = record.referred
-            assert asked is not None
-            fields.update(referred=Referred(asked.referral, asked.to, asked.asks + 1, event.reason or asked.cancel))
-        case ReferralReturned():
-            fields.update(referred=None)
-        case ReferralEnded():
-            fields.update(state=RESULT_STATE[event.result], reason=event.reason, ended_at=envelope.now)
-        case AlarmRaised():
-            if event.alarm not in record.alarms:
-                fields.update(alarms=(*record.alarms, event.alarm))
-        case AlarmCleared():
-            fields.update(alarms=tuple(alarm for alarm in record.alarms if alarm != event.alarm))
-        case RatingClosed():
-            pass
-        case _:  # pragma: no cover
-            assert_never(event)
-    return _in_state(record, fields)
+def advance(record: RequestRecord, event: RequestEvent, stamped: Stamped) -> RequestRecord:
+    """What one event makes of its request; the state follows the crew: queued, offered, accepted, under way."""
+    fields = _ADVANCE[type(event)](record, event, stamped.now)
+    fields["seen"], fields["updated_at"] = stamped.version, stamped.now
+    if "visit" in fields and "state" not in fields and record.state in LIVE:
+        visit = fields["visit"]
+        if visit is None or not visit.occupied:
+            fields["state"] = RequestState.QUEUED
+        elif not visit.complete:
+            fields["state"] = RequestState.OFFERED
+        else:
+            fields["state"] = RequestState.UNDER_WAY if visit.begun else RequestState.ACCEPTED
+    return record.changed(**fields)
 
 
-def _in_state(record: RequestRecord, fields: dict[str, Any]) -> RequestRecord:
-    """Follow the crew with the request's state: queued, offered, accepted, under way."""
-    record = record.changed(**fields)
-    visit = record.visit
-    if "state" in fields or record.state not in LIVE:
-        return record
-    if visit is None or not visit.occupied:
-        state = RequestState.QUEUED
-    elif not visit.complete:
-        state = RequestState.OFFERED
-    else:
-        state = RequestState.UNDER_WAY if visit.begun else RequestState.ACCEPTED
-    return record if state is record.state else record.changed(state=state)
+def _queued(record: RequestRecord, event: RequestQueued, now: datetime) -> Changes:
+    return {"state": RequestState.QUEUED, "reason": event.reason}
 
 
-LIVE = frozenset({RequestState.QUEUED, RequestState.OFFERED, RequestState.ACCEPTED, RequestState.UNDER_WAY})
+def _changed(record: RequestRecord, event: RequestChanged, now: datetime) -> Changes:
+    return {"need": event.need, "since": now, "noticed_at": None}
 
 
-def _planned(record: RequestRecord, event: VisitPlanned) -> dict[str, Any]:
+def _ended(record: RequestRecord, event: RequestEnded, now: datetime) -> Changes:
+    return {
+        "state": RequestState(event.end),
+        "reason": event.reason,
+        "ended_at": now,
+        "referred": None,
+        "served_by": event.served_by,
+    }
+
+
+def _rated(record: RequestRecord, event: RequestRated, now: datetime) -> Changes:
+    return {"stars": event.stars}
+
+
+def _noticed(record: RequestRecord, event: NoticeReached, now: datetime) -> Changes:
+    return {"noticed_at": now}
+
+
+def _planned(record: RequestRecord, event: VisitPlanned, now: datetime) -> Changes:
     """A new visit, or the same one at another time with its crew kept."""
-    if record.visit is not None and record.visit.visit_id == event.visit_id:
-        seats = record.visit.seats
-        return {"visit": VisitRecord(event.visit_id, event.team, event.window, seats)}
-    seats = tuple(Seat(demand) for demand in event.seats)
+    visit = record.visit
+    if visit is not None and visit.visit_id == event.visit_id:
+        return {"visit": VisitRecord(event.visit_id, event.team, event.window, visit.seats)}
+    seats = tuple([Seat(demand) for demand in event.seats])
     return {"visit": VisitRecord(event.visit_id, event.team, event.window, seats), "visits": record.visits + 1}
 
 
+def _offered(record: RequestRecord, event: SeatOffered, now: datetime) -> Changes:
+    visit = _seated(record, event.seat, "offered", event.volunteer, event.offer_id)
+    return {"visit": visit, "offers": record.offers + 1, "first_offer_at": record.first_offer_at or now}
+
+
+def _accepted(record: RequestRecord, event: SeatAccepted, now: datetime) -> Changes:
+    return {"visit": _seated(record, event.seat, "accepted", event.volunteer)}
+
+
+def _emptied(record: RequestRecord, event: OfferEnded | SeatVacated, now: datetime) -> Changes:
+    fields: Changes = {"visit": _seated(record, event.seat, "empty", None)}
+    rule = BARRED_BY.get(event.how)
+    if rule is not None and record.barred(event.volunteer) is None:
+        fields["excluded"] = (*record.excluded, (event.volunteer, rule))
+    if event.how in LOST:
+        fields["since"] = now
+    return fields
+
+
+def _completed(record: RequestRecord, event: CrewCompleted, now: datetime) -> Changes:
+    return {"accepted_at": now}
+
+
+def _released(record: RequestRecord, event: VisitReleased, now: datetime) -> Changes:
+    return {"visit": None}
+
+
+def _arrived(record: RequestRecord, event: CheckedIn, now: datetime) -> Changes:
+    assert record.visit is not None
+    seat = record.visit.seat_of(event.volunteer)
+    assert seat is not None
+    return {"visit": _seated(record, seat, "arrived", event.volunteer), "started_at": record.started_at or now}
+
+
+def _nothing(record: RequestRecord, event: Event, now: datetime) -> Changes:
+    return {}
+
+
+def _referred(record: RequestRecord, event: RequestReferred, now: datetime) -> Changes:
+    referred = Referred(referral=event.referral, to=event.to)
+    return {"state": RequestState.REFERRED, "referred": referred, "tried": (*record.tried, event.to)}
+
+
+def _asked(record: RequestRecord, event: ReferralCancelAsked, now: datetime) -> Changes:
+    asked = record.referred
+    assert asked is not None
+    return {"referred": Referred(asked.referral, asked.to, asked.asks + 1, event.reason or asked.cancel)}
+
+
+def _returned(record: RequestRecord, event: ReferralReturned, now: datetime) -> Changes:
+    return {"referred": None}
+
+
+def _answered(record: RequestRecord, event: ReferralEnded, now: datetime) -> Changes:
+    return {"state": RESULT_STATE[event.result], "reason": event.reason, "ended_at": now}
+
+
+def _alarmed(record: RequestRecord, event: AlarmRaised, now: datetime) -> Changes:
+    return {} if event.alarm in record.alarms else {"alarms": (*record.alarms, event.alarm)}
+
+
+def _calmed(record: RequestRecord, event: AlarmCleared, now: datetime) -> Changes:
+    return {"alarms": tuple(alarm for alarm in record.alarms if alarm != event.alarm)}
+
+
 def _seated(
-    visit: VisitRecord, seat: int, state: SeatState, volunteer: str | None, offer_id: UUID | None = None
+    record: RequestRecord, seat: int, state: SeatState, volunteer: str | None, offer_id: UUID | None = None
 ) -> VisitRecord:
+    visit = record.visit
+    assert visit is not None
     seats = list(visit.seats)
     seats[seat] = Seat(seats[seat].demand, state, volunteer, offer_id)
     return VisitRecord(visit.visit_id, visit.team, visit.window, tuple(seats))
 
 
-def _people(zone: Zone, event: RequestEvent, envelope: EventEnvelope, changes: dict[str, Any]) -> None:
-    """Offers, calendars, and what was asked of whom."""
-    match event:
-        case SeatOffered():
-            changes["offers"] = zone.offers.set(
-                event.offer_id,
-                OfferRecord(
-                    offer_id=event.offer_id,
-                    request_id=event.request_id,
-                    visit_id=event.visit_id,
-                    seat=event.seat,
-                    volunteer=event.volunteer,
-                    asked=event.asked,
-                    window=event.window,
-                    place=event.place,
-                    offered_at=envelope.now,
-                    expires_at=event.expires_at,
-                ),
-            )
-            entry = CalendarEntry(event.request_id, event.window.start, event.window.end, event.place, event.offer_id)
-            recent = tuple(when for when in zone.asked.get(event.volunteer, ()) if when > envelope.now - ASKED_KEPT)
-            changes["asked"] = zone.asked.set(event.volunteer, (*recent, envelope.now))
-            changes["offer_timers"] = {(TimerKind.OFFER_EXPIRY, event.offer_id): event.expires_at}
-            _calendars(zone, envelope, changes, event.request_id, {event.volunteer: entry})
-        case SeatAccepted():
-            offer = zone.offers[event.offer_id]
-            entry = CalendarEntry(event.request_id, offer.window.start, offer.window.end, offer.place)
-            _close_offer(zone, event.offer_id, changes)
-            people: dict[str, CalendarEntry | None] = {offer.volunteer: None}
-            people[event.volunteer] = entry
-            _calendars(zone, envelope, changes, event.request_id, people)
-        case OfferEnded():
-            _close_offer(zone, event.offer_id, changes)
-            _calendars(zone, envelope, changes, event.request_id, {event.volunteer: None})
-        case SeatVacated():
-            _calendars(zone, envelope, changes, event.request_id, {event.volunteer: None})
-        case VisitPlanned():
-            record = zone.requests.get(event.request_id)
-            if record is None or record.visit is None or record.need is None or not record.visit.occupied:
-                return
-            place = record.need.place
-            moved = {
-                seat.volunteer: CalendarEntry(
-                    event.request_id, event.window.start, event.window.end, place, seat.offer_id
-                )
-                for seat in record.visit.seats
-                if seat.volunteer is not None
-            }
-            _calendars(zone, envelope, changes, event.request_id, moved)
-        case _:
-            return
+def _ask(zone: Zone, event: SeatOffered, stamped: Stamped, changes: Changes) -> None:
+    """A live offer, its timer, its place in the calendar, and one more time that the person was asked."""
+    window, who, now = event.window, event.volunteer, stamped.now
+    offer = OfferRecord(
+        offer_id=event.offer_id,
+        request_id=event.request_id,
+        visit_id=event.visit_id,
+        seat=event.seat,
+        volunteer=who,
+        asked=event.asked,
+        window=window,
+        place=event.place,
+        offered_at=now,
+        expires_at=event.expires_at,
+    )
+    changes["offers"] = zone.offers.set(event.offer_id, offer)
+    recent = tuple(when for when in zone.asked.get(who, ()) if when > now - ASKED_KEPT)
+    changes["asked"] = zone.asked.set(who, (*recent, now))
+    changes["timers"] = zone.timers.updated(event.offer_id, (_expiry(offer),))
+    entry = CalendarEntry(event.request_id, window.start, window.end, event.place, event.offer_id)
+    _calendars(zone, stamped, changes, event.request_id, {who: entry})
 
 
-def _close_offer(zone: Zone, offer_id: UUID, changes: dict[str, Any]) -> None:
+def _take(zone: Zone, event: SeatAccepted, stamped: Stamped, changes: Changes) -> None:
+    offer = zone.offers[event.offer_id]
+    _close(zone, event.offer_id, changes)
+    entry = CalendarEntry(event.request_id, offer.window.start, offer.window.end, offer.place)
+    people: dict[str, CalendarEntry | None] = {offer.volunteer: None}
+    people[event.volunteer] = entry
+    _calendars(zone, stamped, changes, event.request_id, people)
+
+
+def _close_offer(zone: Zone, event: OfferEnded, stamped: Stamped, changes: Changes) -> None:
+    _close(zone, event.offer_id, changes)
+    _calendars(zone, stamped, changes, event.request_id, {event.volunteer: None})
+
+
+def _free(zone: Zone, event: SeatVacated, stamped: Stamped, changes: Changes) -> None:
+    _calendars(zone, stamped, changes, event.request_id, {event.volunteer: None})
+
+
+def _move(zone: Zone, event: VisitPlanned, stamped: Stamped, changes: Changes) -> None:
+    """Move the entries of those who hold seats of a visit that is put off."""
+    record = zone.requests.get(event.request_id)
+    if record is None or record.visit is None or record.need is None or not record.visit.occupied:
+        return
+    place = record.need.place
+    moved = {
+        seat.volunteer: CalendarEntry(event.request_id, event.window.start, event.window.end, place, seat.offer_id)
+        for seat in record.visit.seats
+        if seat.volunteer is not None
+    }
+    _calendars(zone, stamped, changes, event.request_id, moved)
+
+
+def _remember(zone: Zone, event: ReferralEnded, stamped: Stamped, changes: Changes) -> None:
+    """Keep the answer, for an admission or a question that comes late."""
+    closed = zone.closed_referrals.set(event.referral_id, ClosedReferral(stamped.now, event.result))
+    if stamped.version % PRUNE_EVERY == 0:
+        closed = _without(closed, [key for key, item in closed.items() if item.at < stamped.now - REFERRALS_KEPT])
+    changes["closed_referrals"] = closed
+
+
+def _expiry(offer: OfferRecord) -> Timer:
+    return Timer(offer.expires_at, TimerKind.OFFER_EXPIRY, offer.offer_id)
+
+
+def _close(zone: Zone, offer_id: UUID, changes: Changes) -> None:
     changes["offers"] = zone.offers.delete(offer_id)
-    changes["offer_timers"] = {(TimerKind.OFFER_EXPIRY, offer_id): None}
+    changes["timers"] = zone.timers.updated(offer_id, NONE)
 
 
 def _calendars(
-    zone: Zone,
-    envelope: EventEnvelope,
-    changes: dict[str, Any],
-    request_id: UUID,
-    people: Mapping[str, CalendarEntry | None],
+    zone: Zone, stamped: Stamped, changes: Changes, request_id: UUID, people: Mapping[str, CalendarEntry | None]
 ) -> None:
     """Replace each person's entry for a request (or remove it), and drop what no limit counts any more."""
     calendars, seen = zone.calendars, zone.volunteer_seen
+    old = stamped.now - CALENDAR_KEPT
     for volunteer, entry in people.items():
         if volunteer not in zone.volunteers:
             continue
-        old = envelope.now - CALENDAR_KEPT
         entries = [e for e in calendars.get(volunteer, ()) if e.request_id != request_id and e.end > old]
         if entry is not None:
             entries.append(entry)
-        entries.sort(key=lambda e: (e.start, e.end, e.request_id))
+            if len(entries) > 1:
+                entries.sort(key=lambda e: (e.start, e.end, e.request_id))
         calendars = calendars.set(volunteer, tuple(entries))
-        seen = seen.set(volunteer, envelope.version)
+        seen = seen.set(volunteer, stamped.version)
     changes["calendars"], changes["volunteer_seen"] = calendars, seen
 
 
-def _roster(zone: Zone, event: RosterChanged, changes: dict[str, Any]) -> None:
+def _roster(zone: Zone, event: RosterChanged, stamped: Stamped, changes: Changes) -> None:
     changes["teams"] = _without(zone.teams.update({team.id: team for team in event.teams}), event.removed_teams)
     gone = set(event.removed_volunteers)
     touched: dict[str, set[str]] = {}
@@ -390,14 +450,10 @@ def _roster(zone: Zone, event: RosterChanged, changes: dict[str, Any]) -> None:
 
 def all_timers(zone: Zone) -> Timers:
     """Every timer of the zone, computed anew from the rest of its state."""
-    due: dict[TimerKey, datetime] = {}
-    for offer in zone.offers.values():
-        due[TimerKind.OFFER_EXPIRY, offer.offer_id] = offer.expires_at
+    of: dict[UUID, tuple[Timer, ...]] = {offer.offer_id: (_expiry(offer),) for offer in zone.offers.values()}
     for records in (zone.requests, zone.done):
-        for record in records.values():
-            for kind, moment in deadlines(zone, record).items():
-                due[kind, record.request_id] = moment
-    return Timers.of(Map(due))
+        of |= {record.request_id: timers for record in records.values() if (timers := timers_of(zone, record))}
+    return Timers.build(Map(of))
 
 
 def _without(entries: Any, names: Any) -> Any:
@@ -405,3 +461,50 @@ def _without(entries: Any, names: Any) -> Any:
         if name in entries:
             entries = entries.delete(name)
     return entries
+
+
+Fold = Callable[[Zone, Any, Stamped, Changes], None]
+
+_WHOLE: dict[type[Event], Fold] = {
+    ZoneConfigured: _configured,
+    CatalogueChanged: _catalogue,
+    RosterChanged: _roster,
+    PlanAdopted: _adopted,
+    RequestReceived: _received,
+}
+"""Events of the whole zone, and those that begin a request."""
+
+_PEOPLE: dict[type[Event], Fold] = {
+    SeatOffered: _ask,
+    SeatAccepted: _take,
+    OfferEnded: _close_offer,
+    SeatVacated: _free,
+    VisitPlanned: _move,
+    ReferralEnded: _remember,
+}
+"""What events of a request change besides the request: offers, calendars, referrals."""
+
+_ADVANCE: dict[type[Event], Callable[[RequestRecord, Any, datetime], Changes]] = {
+    RequestQueued: _queued,
+    RequestChanged: _changed,
+    RequestEnded: _ended,
+    RequestRated: _rated,
+    NoticeReached: _noticed,
+    VisitPlanned: _planned,
+    SeatOffered: _offered,
+    SeatAccepted: _accepted,
+    OfferEnded: _emptied,
+    SeatVacated: _emptied,
+    CrewCompleted: _completed,
+    VisitReleased: _released,
+    CheckedIn: _arrived,
+    VisitFinished: _nothing,
+    RequestReferred: _referred,
+    ReferralCancelAsked: _asked,
+    ReferralReturned: _returned,
+    ReferralEnded: _answered,
+    AlarmRaised: _alarmed,
+    AlarmCleared: _calmed,
+    RatingClosed: _nothing,
+}
+"""What events of a request change of it. Tables, not matching: asking a model for its class is slow."""

@@ -32,7 +32,7 @@ class _Recorder:
     def __init__(self, state: Zone) -> None:
         self.state = state
         self.records: list[Record] = []
-        self.rows: dict[tuple[str, str], RowChange] = {}
+        self.steps: list[tuple[Zone, EventEnvelope, Zone]] = []
 
     def write(self, facts: tuple[Fact, ...], now: datetime, actor: Actor, reason: str, causation_id: UUID) -> None:
         for fact in facts:
@@ -53,8 +53,16 @@ class _Recorder:
             # The draft has folded it already, with all of the envelope that a fold reads; folding twice costs a quarter.
             self.state = fact.after.changed(head_hash=record_hash(record.data))
             self.records.append(record)
-            for row in project(before, envelope, self.state):
-                self.rows[row.table, row.key] = row
+            self.steps.append((before, envelope, self.state))
+
+    def rows(self) -> tuple[RowChange, ...]:
+        """What the read model is told: of each row the last state only."""
+        rows: dict[tuple[str, str], RowChange] = {}
+        written: set[UUID] = set()
+        for before, envelope, after in reversed(self.steps):
+            for row in project(before, envelope, after, written):
+                rows.setdefault((row.table, row.key), row)
+        return tuple(rows.values())
 
     def fire_due(self, now: datetime) -> None:
         """Fire every timer that is due by ``now``, in order; a firing may make others due."""
@@ -95,7 +103,7 @@ def handle(state: Zone, command: CommandEnvelope) -> Handled:
         after=recorder.state.version,
         refused=decision.refused if isinstance(decision, Accepted) else (),
     )
-    return Handled(recorder.state, Decided(outcome, tuple(recorder.records), tuple(recorder.rows.values())))
+    return Handled(recorder.state, Decided(outcome, tuple(recorder.records), recorder.rows()))
 
 
 def failed(state: Zone, command: CommandEnvelope, error: str) -> Handled:

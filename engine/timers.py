@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
-from typing import Self
+from typing import NamedTuple, Self, TypeAlias
 from uuid import UUID
 
 from immutables import Map
@@ -25,83 +25,82 @@ class TimerKind(IntEnum):
     RATING = 11
 
 
-TimerKey = tuple[TimerKind, UUID]
-"""Kind and the id of the offer (``OFFER_EXPIRY``) or request (all others)."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Timer:
-    """One timer that is set. The order is that of firing."""
+class Timer(NamedTuple):
+    """One timer that is set, of an offer (``OFFER_EXPIRY``) or a request (all others). The order is that of firing."""
 
     due: datetime
     kind: TimerKind
     id: UUID
 
-    @property
-    def key(self) -> TimerKey:
-        """What the timer is set for; setting it again moves it."""
-        return (self.kind, self.id)
+
+_Node: TypeAlias = "tuple[int, Timer, _Node | None, _Node | None]"
+_Heap: TypeAlias = "_Node | None"
+"""Leftist heap of nodes (rank, timer, left, right): the shorter spine is on the right, so merging is logarithmic and
+shares all that it does not touch."""
+
+NONE: tuple[Timer, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Node:
-    """Leftist heap: the shorter spine is on the right, so merging is logarithmic and shares all it does not touch."""
-
-    rank: int
-    timer: Timer
-    left: "_Node | None"
-    right: "_Node | None"
-
-
-def _merge(a: "_Node | None", b: "_Node | None") -> "_Node | None":
+def _merge(a: _Heap, b: _Heap) -> _Heap:
     if a is None:
         return b
     if b is None:
         return a
-    if b.timer < a.timer:
+    if b[1] < a[1]:
         a, b = b, a
-    right = _merge(a.right, b)
-    left = a.left
-    if left is None or (right is not None and left.rank < right.rank):
+    left, right = a[2], _merge(a[3], b)
+    if left is None or (right is not None and left[0] < right[0]):
         left, right = right, left
-    return _Node(1 if right is None else right.rank + 1, a.timer, left, right)
+    return (1 if right is None else right[0] + 1, a[1], left, right)
 
 
 @dataclass(frozen=True, slots=True)
 class Timers:
-    """Persistent timers. The heap forgets lazily: an entry counts only while the map still has its due time."""
+    """Persistent timers.
 
-    due: Map[TimerKey, datetime] = Map()
-    heap: _Node | None = None
+    Attributes
+    ----------
+    of
+        Offer or request → its timers.
+    heap
+        Forgets lazily: an entry counts only while its owner still has that very timer.
+    """
+
+    of: Map[UUID, tuple[Timer, ...]] = Map()
+    heap: _Heap = None
     entries: int = 0
 
     def first(self) -> Timer | None:
         """The timer that fires next, or nothing."""
-        return None if self.heap is None else self.heap.timer
+        return None if self.heap is None else self.heap[1]
 
-    def updated(self, changes: dict[TimerKey, datetime | None]) -> Self:
-        """Set (a due time) or cancel (nothing) several timers at once."""
-        due, heap, entries = self.due, self.heap, self.entries
-        for key, moment in changes.items():
-            if moment is None:
-                if key in due:
-                    due = due.delete(key)
-            elif due.get(key) != moment:
-                due = due.set(key, moment)
-                heap = _merge(heap, _Node(1, Timer(moment, *key), None, None))
+    def is_set(self, timer: Timer) -> bool:
+        """Whether this very timer is still to fire."""
+        return timer in self.of.get(timer.id, NONE)
+
+    def updated(self, owner: UUID, wanted: tuple[Timer, ...]) -> Self:
+        """Give an offer or request exactly these timers."""
+        had = self.of.get(owner, NONE)
+        if had == wanted:
+            return self
+        of = self.of.set(owner, wanted) if wanted else self.of.delete(owner)
+        heap, entries = self.heap, self.entries
+        for timer in wanted:
+            if timer not in had:
+                heap = _merge(heap, (1, timer, None, None))
                 entries += 1
-        if entries > 4 * len(due) + 64:
-            return self.of(due)
-        while heap is not None and due.get(heap.timer.key) != heap.timer.due:
-            heap = _merge(heap.left, heap.right)
+        while heap is not None and heap[1] not in of.get(heap[1].id, NONE):
+            heap = _merge(heap[2], heap[3])
             entries -= 1
-        return replace(self, due=due, heap=heap, entries=entries)
+        if entries > 16 * len(of) + 64:
+            return self.build(of)
+        return replace(self, of=of, heap=heap, entries=entries)
 
     @classmethod
-    def of(cls, due: Map[TimerKey, datetime]) -> Self:
+    def build(cls, of: Map[UUID, tuple[Timer, ...]]) -> Self:
         """Build the heap anew from the map alone."""
-        nodes: list[_Node | None] = [_Node(1, Timer(moment, *key), None, None) for key, moment in due.items()]
+        nodes: list[_Heap] = [(1, timer, None, None) for timers in of.values() for timer in timers]
         entries = len(nodes)
         while len(nodes) > 1:
             nodes = [_merge(nodes[i], nodes[i + 1] if i + 1 < len(nodes) else None) for i in range(0, len(nodes), 2)]
-        return cls(due=due, heap=nodes[0] if nodes else None, entries=entries)
+        return cls(of=of, heap=nodes[0] if nodes else None, entries=entries)

@@ -1,11 +1,16 @@
 """Rows of the read model: what one event changes of them, from the state before and after it."""
 
-from engine.evolve import advance, concerned, received
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from engine.evolve import advance, concerned
 from engine.ports import RowChange
 from engine.zone import OfferRecord, RequestRecord, Seat, Zone
 from schemas.envelope import EventEnvelope
 from schemas.events import (
     CatalogueChanged,
+    Event,
     OfferEnded,
     PlanAdopted,
     RequestReceived,
@@ -18,8 +23,15 @@ from schemas.request import Need
 from schemas.views import OfferState, OfferView, RequestView, SeatView, TeamView, VisitView, VolunteerView, ZoneView
 
 
-def project(before: Zone, envelope: EventEnvelope, after: Zone) -> tuple[RowChange, ...]:
+def project(
+    before: Zone, envelope: EventEnvelope, after: Zone, written: set[UUID] | None = None
+) -> tuple[RowChange, ...]:
     """Tell which rows an event changes, and to what.
+
+    Parameters
+    ----------
+    written
+        Requests whose row a later event has written already: theirs is left out. This one's request is added.
 
     Returns
     -------
@@ -27,36 +39,40 @@ def project(before: Zone, envelope: EventEnvelope, after: Zone) -> tuple[RowChan
         Rows are whole: a later one with the same table and key replaces an earlier one.
     """
     event = envelope.event
-    match event:
-        case ZoneConfigured() | CatalogueChanged():
-            return _zone_row(after, envelope.version)
-        case RosterChanged():
-            return _roster_rows(before, event, envelope)
-        case PlanAdopted():
+    whole = _WHOLE.get(type(event))
+    if whole is not None:
+        return whole(before, event, after)
+    if isinstance(event, RequestReceived):
+        request_id, known = event.spec.request_id, None
+    else:
+        request_id = event.request_id  # type: ignore[union-attr]
+        known = concerned(before, event)  # type: ignore[arg-type]
+        if known is None:
             return ()
-        case RequestReceived():
-            return (_request_row(after, received(event, envelope)),)
-        case _:
-            known = concerned(before, event)
-            if known is None:
-                return ()
-            record = after.record(event.request_id) or advance(known, event, envelope)
-            rows = [_request_row(after, record)]
-    if isinstance(event, SeatOffered):
+    rows: list[RowChange] = []
+    if written is None or request_id not in written:
+        record = after.record(request_id)
+        if record is None and known is not None:
+            record = advance(known, event, envelope)  # type: ignore[arg-type]
+        if record is not None:
+            rows.append(_request_row(after, record))
+        if written is not None:
+            written.add(request_id)
+    if type(event) is SeatOffered:
         rows.append(_offer_row(envelope, after.offers[event.offer_id], "open"))
-    elif isinstance(event, SeatAccepted):
+    elif type(event) is SeatAccepted:
         rows.append(_offer_row(envelope, before.offers[event.offer_id], "accepted", volunteer=event.volunteer))
-    elif isinstance(event, OfferEnded):
+    elif type(event) is OfferEnded:
         rows.append(_offer_row(envelope, before.offers[event.offer_id], event.how, reason=event.reason))
     return tuple(rows)
 
 
-def _zone_row(zone: Zone, version: int) -> tuple[RowChange, ...]:
+def _zone_row(before: Zone, event: Event, zone: Zone) -> tuple[RowChange, ...]:
     if zone.config is None:
         return ()
     view = ZoneView(
         zone=zone.zone,
-        version=version,
+        version=zone.version,
         name=zone.config.name,
         level=zone.config.level,
         config=zone.config,
@@ -67,8 +83,8 @@ def _zone_row(zone: Zone, version: int) -> tuple[RowChange, ...]:
     return (RowChange("zone", zone.zone, view),)
 
 
-def _roster_rows(before: Zone, event: RosterChanged, envelope: EventEnvelope) -> tuple[RowChange, ...]:
-    zone, version = envelope.zone, envelope.version
+def _roster_rows(before: Zone, event: RosterChanged, after: Zone) -> tuple[RowChange, ...]:
+    zone, version = after.zone, after.version
     rows = [RowChange("team", team.id, TeamView(zone=zone, version=version, team=team)) for team in event.teams]
     rows += [
         RowChange("volunteer", person.id, VolunteerView(zone=zone, version=version, volunteer=person))
@@ -165,3 +181,15 @@ def _offer_row(
         reason=reason,
     )
     return RowChange("offer", str(offer.offer_id), view)
+
+
+def _no_rows(before: Zone, event: Event, after: Zone) -> tuple[RowChange, ...]:
+    return ()
+
+
+_WHOLE: dict[type[Event], Callable[[Zone, Any, Zone], tuple[RowChange, ...]]] = {
+    ZoneConfigured: _zone_row,
+    CatalogueChanged: _zone_row,
+    RosterChanged: _roster_rows,
+    PlanAdopted: _no_rows,
+}

@@ -5,7 +5,7 @@ no copy of it. Nothing here depends on the process: iterate maps in sorted order
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self
 from uuid import UUID
@@ -35,6 +35,9 @@ REFERRALS_KEPT = timedelta(days=60)
 """How long a guest remembers that a referral is over, should its admission arrive after its cancellation."""
 
 
+TAKEN = frozenset({"accepted", "arrived"})
+
+
 @dataclass(frozen=True, slots=True)
 class Seat:
     """One head of a crew. ``demand`` indexes the need's demands; ``offer_id`` is there while it is offered."""
@@ -47,7 +50,7 @@ class Seat:
     @property
     def taken(self) -> bool:
         """Whether somebody has accepted it (and maybe arrived)."""
-        return self.state in ("accepted", "arrived")
+        return self.state in TAKEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class VisitRecord:
     @property
     def complete(self) -> bool:
         """Whether every seat is taken."""
-        return all(seat.taken for seat in self.seats)
+        return all(seat.state in TAKEN for seat in self.seats)
 
     @property
     def begun(self) -> bool:
@@ -92,8 +95,20 @@ class Referred:
     cancel: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RequestRecord:
+class _Copied:
+    """Frozen values that are copied often: a copy of the fields' dictionary is several times faster than ``replace``."""
+
+    def changed(self, **fields: Any) -> Self:
+        """Copy with some fields replaced."""
+        copy = object.__new__(type(self))
+        values = copy.__dict__
+        values.update(self.__dict__)
+        values.update(fields)
+        return copy
+
+
+@dataclass(frozen=True)
+class RequestRecord(_Copied):
     """A request that is open here, or done and waiting for its rating.
 
     Attributes
@@ -141,10 +156,6 @@ class RequestRecord:
     reason: str = ""
     served_by: str | None = None
     stars: Stars | None = None
-
-    def changed(self, **fields: Any) -> Self:
-        """Copy with some fields replaced."""
-        return replace(self, **fields)
 
     @property
     def guest(self) -> bool:
@@ -203,8 +214,8 @@ class ClosedReferral:
     result: Literal["served", "failed", "cancelled"]
 
 
-@dataclass(frozen=True, slots=True)
-class Zone:
+@dataclass(frozen=True)
+class Zone(_Copied):
     """The state of one zone at ``version``.
 
     Attributes
@@ -255,10 +266,6 @@ class Zone:
     def empty(cls, zone_id: str) -> Self:
         """A zone before its first event."""
         return cls(zone=zone_id)
-
-    def changed(self, **fields: Any) -> Self:
-        """Copy with some fields replaced."""
-        return replace(self, **fields)
 
     @property
     def next_due(self) -> datetime | None:

@@ -1,7 +1,8 @@
 """State + command + time → facts, or the rule that says no. Pure: no clock, no randomness, no I/O."""
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import assert_never
+from typing import Any
 
 from engine.decide.draft import Accepted, Draft, Refused, Rejected
 from engine.decide.offers import accept, decline, withdraw
@@ -20,6 +21,7 @@ from schemas.commands import (
     ChangeRequest,
     ChangeRoster,
     CheckIn,
+    Command,
     ConfigureZone,
     DeclineOffer,
     EndReferral,
@@ -32,7 +34,7 @@ from schemas.commands import (
     TriageRequest,
     WithdrawSeat,
 )
-from schemas.envelope import CommandEnvelope
+from schemas.envelope import Actor, CommandEnvelope
 from schemas.events import ItemRefused
 
 
@@ -53,46 +55,40 @@ def decide(zone: Zone, envelope: CommandEnvelope, now: datetime) -> Accepted | R
 
 
 def _decide(draft: Draft, envelope: CommandEnvelope) -> tuple[ItemRefused, ...]:
-    command, actor = envelope.command, envelope.actor
-    match command:
-        case ConfigureZone():
-            configure(draft, command)
-        case ChangeCatalogue():
-            return change_catalogue(draft, command)
-        case ChangeRoster():
-            return change_roster(draft, command)
-        case SubmitRequest():
-            submit(draft, command)
-        case TriageRequest():
-            triage(draft, command)
-        case ChangeRequest():
-            change(draft, command)
-        case CancelRequest():
-            cancel(draft, command)
-        case ProposePlan():
-            return propose(draft, command)
-        case AcceptOffer():
-            accept(draft, actor, command)
-        case DeclineOffer():
-            decline(draft, actor, command)
-        case WithdrawSeat():
-            withdraw(draft, actor, command)
-        case CheckIn():
-            check_in(draft, actor, command)
-        case FinishVisit():
-            finish_visit(draft, actor, command)
-        case ReportNoShow():
-            no_show(draft, actor, command)
-        case RateVisit():
-            rate(draft, actor, command)
-        case AdmitReferral():
-            admit(draft, command)
-        case EndReferral():
-            answered(draft, command)
-        case CancelReferral():
-            asked_to_stop(draft, command)
-        case Tick():
-            pass
-        case _:  # pragma: no cover
-            assert_never(command)
-    return ()
+    command = envelope.command
+    personal = _BY_ACTOR.get(type(command))
+    if personal is not None:
+        personal(draft, envelope.actor, command)
+        return ()
+    return _BY_ANYBODY[type(command)](draft, command) or ()
+
+
+def _woken(draft: Draft, command: Tick) -> None:
+    """Decide nothing: the timers have fired before."""
+
+
+_BY_ACTOR: dict[type[Command], Callable[[Draft, Actor, Any], None]] = {
+    AcceptOffer: accept,
+    DeclineOffer: decline,
+    WithdrawSeat: withdraw,
+    CheckIn: check_in,
+    FinishVisit: finish_visit,
+    ReportNoShow: no_show,
+    RateVisit: rate,
+}
+"""Commands that only some may give."""
+
+_BY_ANYBODY: dict[type[Command], Callable[[Draft, Any], tuple[ItemRefused, ...] | None]] = {
+    ConfigureZone: configure,
+    ChangeCatalogue: change_catalogue,
+    ChangeRoster: change_roster,
+    SubmitRequest: submit,
+    TriageRequest: triage,
+    ChangeRequest: change,
+    CancelRequest: cancel,
+    ProposePlan: propose,
+    AdmitReferral: admit,
+    EndReferral: answered,
+    CancelReferral: asked_to_stop,
+    Tick: _woken,
+}

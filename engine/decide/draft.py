@@ -6,12 +6,8 @@ from uuid import UUID
 
 from engine.evolve import evolve
 from engine.zone import RequestRecord, Zone
-from schemas.envelope import Actor, EventEnvelope
 from schemas.events import AlarmCleared, Event, ItemRefused
 from schemas.request import AlarmKind
-
-NOBODY = Actor(kind="system", id="draft")
-NOT_YET = UUID(int=0)
 
 
 class Refused(Exception):
@@ -33,11 +29,24 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One event to be recorded, the request's life that it belongs to, and the state after it (but for its hash)."""
+    """One event to be recorded, and the request's life that it belongs to.
+
+    ``after`` is the state with it folded in; only the record's hash is missing there.
+    """
 
     event: Event
     correlation_id: UUID
     after: Zone
+
+
+@dataclass(frozen=True, slots=True)
+class _Stamp:
+    """What the fold asks of an event that is not recorded yet."""
+
+    event: Event
+    version: int
+    now: datetime
+    correlation_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +79,7 @@ class Draft:
         request_id = getattr(event, "request_id", None)
         record = None if request_id is None else self.zone.record(request_id)
         correlation_id = self.correlation_id if record is None else record.correlation_id
-        self.zone = evolve(
-            self.zone,
-            EventEnvelope.model_construct(
-                event_id=NOT_YET,
-                zone=self.zone.zone,
-                version=self.zone.version + 1,
-                now=self.now,
-                actor=NOBODY,
-                correlation_id=correlation_id,
-                causation_id=NOT_YET,
-                prev_hash="",
-                event=event,
-            ),
-        )
+        self.zone = evolve(self.zone, _Stamp(event, self.zone.version + 1, self.now, correlation_id))
         self.facts.append(Fact(event, correlation_id, self.zone))
 
     def open(self, request_id: UUID) -> RequestRecord:

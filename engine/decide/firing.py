@@ -32,7 +32,7 @@ def fire(zone: Zone, timer: Timer, now: datetime) -> tuple[Fact, ...]:
         record = zone.record(timer.id)
         assert record is not None
         _request_due(draft, timer.kind, record)
-    if draft.zone.timers.due.get(timer.key) == timer.due:
+    if draft.zone.timers.is_set(timer):
         raise RuntimeError(f"timer {timer.kind.name} of {timer.id} changed nothing at {now}")
     return tuple(draft.facts)
 

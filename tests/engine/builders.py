@@ -222,7 +222,7 @@ class World:
         again = restore(dump(self.state))
         assert dump(again) == dump(self.state)
         assert again.next_due == self.state.next_due
-        assert again.timers.due == self.state.timers.due
+        assert again.timers.of == self.state.timers.of
         assert again.members == self.state.members
 
 
