@@ -1,0 +1,96 @@
+"""Settings of a process: flags, or their ``NINGJU_*`` twins."""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.base import Identifier
+from schemas.zone import PolicyName
+
+Role = Literal["api", "intake", "zones", "matcher", "dispatcher"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+class Settings(BaseSettings):
+    """What one process is told from outside.
+
+    Parameters
+    ----------
+    data
+        Folder of the embedded database.
+    database
+        Address of the database; empty: SQLite in ``data``.
+    broker
+        ``host:port`` of Kafka, several divided by commas; empty: the embedded broker.
+    wait_s
+        Seconds that a caller waits for a verdict where the call does not say.
+    inbox_limit
+        Open commands of people and other systems before they are told to come again.
+    partitions
+        Partitions of each topic, where they are made.
+    solver_processes
+        Processes that solve; 0 solves in the matcher's own.
+    drain_s
+        Seconds for what is under way at ``SIGTERM``.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="NINGJU_", frozen=True, extra="forbid")
+
+    data: Path = Path("ningju-data")
+    database: SecretStr | None = None  # an address may hold a password
+    broker: str | None = None
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    roles: Annotated[tuple[Role, ...], Field(min_length=1)] = ROLES
+    scenario: Identifier | None = None
+    roster: Path | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
+    wait_s: Annotated[float, Field(ge=0, le=60)] = 5.0
+    inbox_limit: Annotated[int, Field(ge=1)] = 10_000
+    partitions: Annotated[int, Field(ge=1, le=1_000)] = 4
+    solver_processes: Annotated[int, Field(ge=0, le=64)] = 1
+    drain_s: Annotated[float, Field(ge=0, le=600)] = 10.0
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "console"] = "auto"
+
+    @property
+    def database_url(self) -> str:
+        """Address of the ledger."""
+        if self.database is not None:
+            return self.database.get_secret_value()
+        return f"sqlite:///{self.data / 'ningju.db'}"
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach the server. Nobody signs in yet, so anything else is refused."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+class DemoSettings(Settings):
+    """What a simulated run is told besides.
+
+    Parameters
+    ----------
+    days
+        Days of arrivals; the clock runs on until each request has ended.
+    places, boundaries, arrivals
+        Files of real input, all three or none.
+    keep_running
+        Whether the system goes on after the run; ``None``: at a terminal.
+    """
+
+    days: Annotated[int, Field(ge=1, le=31)] = 1
+    places: Path | None = None
+    boundaries: Path | None = None
+    arrivals: Path | None = None
+    policy: PolicyName = "ningju"
+    report: Path | None = None
+    keep_running: bool | None = None
