@@ -183,7 +183,7 @@ def _place(zone: Zone, record: RequestRecord, changes: Changes, *, gone: bool = 
 def timers_of(zone: Zone, record: RequestRecord) -> tuple[Timer, ...]:
     """Every timer of a request."""
     key = record.request_id
-    return tuple([Timer(due, kind, key) for kind, due in deadlines(zone, record).items()])
+    return tuple([Timer.at(due, kind, key) for kind, due in deadlines(zone, record).items()])
 
 
 def received(event: RequestReceived, envelope: Stamped) -> RequestRecord:
@@ -392,7 +392,7 @@ def _remember(zone: Zone, event: ReferralEnded, stamped: Stamped, changes: Chang
 
 
 def _expiry(offer: OfferRecord) -> Timer:
-    return Timer(offer.expires_at, TimerKind.OFFER_EXPIRY, offer.offer_id)
+    return Timer.at(offer.expires_at, TimerKind.OFFER_EXPIRY, offer.offer_id)
 
 
 def _close(zone: Zone, offer_id: UUID, changes: Changes) -> None:

@@ -26,11 +26,20 @@ class TimerKind(IntEnum):
 
 
 class Timer(NamedTuple):
-    """One timer that is set, of an offer (``OFFER_EXPIRY``) or a request (all others). The order is that of firing."""
+    """One timer that is set, of an offer (``OFFER_EXPIRY``) or a request (all others). The order is that of firing.
+
+    ``number`` is the id as a whole number: it orders timers of the same instant without asking the id in Python.
+    """
 
     due: datetime
     kind: TimerKind
+    number: int
     id: UUID
+
+    @classmethod
+    def at(cls, due: datetime, kind: TimerKind, owner: UUID) -> "Timer":
+        """Set a timer for an offer or request."""
+        return cls(due, kind, owner.int, owner)
 
 
 _Node: TypeAlias = "tuple[int, Timer, _Node | None, _Node | None]"

@@ -14,7 +14,7 @@ DUES = st.dictionaries(st.sampled_from(list(TimerKind)), st.integers(0, 20), max
 
 
 def timer(owner: UUID, kind: TimerKind, minute: int) -> Timer:
-    return Timer(MONDAY + timedelta(minutes=minute), kind, owner)
+    return Timer.at(MONDAY + timedelta(minutes=minute), kind, owner)
 
 
 @given(st.lists(st.tuples(OWNERS, DUES), max_size=60))
