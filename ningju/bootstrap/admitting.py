@@ -18,7 +18,7 @@ FRESH_S = 5.0
 class Admission:
     """Admits records of ``ningju.requests`` by the same rules as REST.
 
-    A record's id is its CloudEvents ``source`` and ``id``; without them, its position on the topic.
+    A record's id is its CloudEvents ``source`` and ``id``; without them, its position on the topic and its bytes.
     """
 
     def __init__(self, read_model: ReadModel, clock: Clock) -> None:
@@ -38,14 +38,15 @@ class Admission:
             When it is no request at all.
         """
         request = RequestIn.model_validate_json(raw)
+        fingerprint = sha256(raw).hexdigest()
         try:
             return admit(
                 request,
                 await self._fresh(),
-                command_id=_command_id(headers, position),
+                command_id=_command_id(headers, position, fingerprint),
                 actor=Actor(kind="external", id=request.source),
                 received_at=self._clock.now(),
-                fingerprint=sha256(raw).hexdigest(),
+                fingerprint=fingerprint,
             )
         except IntakeRefused as refused:
             raise Unacceptable(f"{refused.field}: {refused.reason} ({refused.code})") from refused
@@ -57,8 +58,8 @@ class Admission:
         return self._directory
 
 
-def _command_id(headers: Mapping[str, str], position: str) -> UUID:
+def _command_id(headers: Mapping[str, str], position: str, fingerprint: str) -> UUID:
     source, name = headers.get("ce_source"), headers.get("ce_id")
     if source and name:
         return derive_id("command", source, name)
-    return derive_id("command", "topic", position)
+    return derive_id("command", "topic", position, fingerprint)  # a broker that was wiped counts from 0 again

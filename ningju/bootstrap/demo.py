@@ -86,10 +86,10 @@ async def demo(settings: DemoSettings, console: Console) -> int:
             console.print(Text(f"To look around: ningju up --data {settings.data}", style="dim"))
             return DONE if kept(report) else NO
     except (LoopbackTaken, ValueError) as wrong:
-        console.print(f"[red]{wrong}[/red]")
+        console.print(Text(str(wrong), style="red"), soft_wrap=True)
         return WRONG_USE
     except Unavailable as missing:
-        console.print(f"[red]{missing}[/red]")
+        console.print(Text(str(missing), style="red"), soft_wrap=True)
         return MISSING
 
 

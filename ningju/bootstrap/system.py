@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -11,7 +12,6 @@ from engine.explaining import explain
 from engine.ports import Clock, Notifier, Planner, Stats
 from engine.zone import Zone
 from ningju.bootstrap.admitting import Admission
-from ningju.bootstrap.handlers import Marking, dispatch
 from ningju.bootstrap.server import WebServer
 from ningju.bootstrap.store import RingingStore, open_store
 from ningju.console.app import create_app
@@ -25,6 +25,7 @@ from schemas.problem import Limits, Problem
 from streams.apps import Connection
 from streams.broker import EmbeddedBroker
 from streams.engine_logic import EngineLogic
+from streams.handlers import dispatch, marking
 from streams.match_loop import MatchLoop
 from streams.pipeline import Pipeline, Role
 from streams.release import SteppedRelease
@@ -121,14 +122,13 @@ class System:
             connection = Connection(settings.broker)
         if settings.solver_processes:
             self._planner = SolverPool(settings.solver_processes)
-        marking = Marking()
         self.pipeline = Pipeline(
             store,
             connection,
             clock=self.clock,
             logic=EngineLogic(),
             roles=self.roles,
-            on_events={Role.MATCHER: marking, Role.DISPATCHER: dispatch},
+            on_events={Role.MATCHER: marking(self._mark), Role.DISPATCHER: dispatch},
             admit=Admission(store, self.clock),
             notifier=self._notifier,
             release=SteppedRelease() if self.stepped else None,
@@ -138,7 +138,7 @@ class System:
         )
         states: ZoneStates[Zone] = self.pipeline.states
         planner: Planner = self._planner
-        self.matcher = marking.matcher = MatchLoop(
+        self.matcher = MatchLoop(
             states=states,
             planner=planner,
             door=self.pipeline.door,
@@ -147,6 +147,9 @@ class System:
             stats=self.stats,
             seed=settings.seed,
         )
+
+    def _mark(self, zone: str, at: datetime) -> None:
+        self.matcher.mark(zone, at)
 
     async def _match(self) -> None:
         await self.matcher.run()
