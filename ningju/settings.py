@@ -83,6 +83,8 @@ class DemoSettings(Settings):
         Days of arrivals; the clock runs on until each request has ended.
     places, boundaries, arrivals
         Files of real input, all three or none.
+    picture
+        Where to draw the summary, as SVG.
     keep_running
         Whether the system goes on after the run; ``None``: at a terminal.
     """
@@ -93,4 +95,5 @@ class DemoSettings(Settings):
     arrivals: Path | None = None
     policy: PolicyName = "ningju"
     report: Path | None = None
+    picture: Path | None = None
     keep_running: bool | None = None

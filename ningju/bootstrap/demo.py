@@ -1,11 +1,13 @@
 """The demo: a scenario through the real path, with simulated people, a live view, a summary and a report."""
 
 import asyncio
+import io
 import shutil
 import signal
 from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -79,6 +81,8 @@ async def demo(settings: DemoSettings, console: Console) -> int:
         with (settings.data / "demo.log").open("a", encoding="utf-8") as lines:
             logs.configure(settings.log_level, "json", lines)
             report, until = await simulate(settings, scenario, console)
+            if settings.picture is not None:
+                draw(report, scenario, settings.picture)
             keep = settings.keep_running if settings.keep_running is not None else console.is_terminal
             if keep:
                 return await _keep_running(settings, scenario, report, until, console)
@@ -91,6 +95,13 @@ async def demo(settings: DemoSettings, console: Console) -> int:
     except Unavailable as missing:
         console.print(Text(str(missing), style="red"), soft_wrap=True)
         return MISSING
+
+
+def draw(report: Report, scenario: Scenario, picture: Path) -> None:
+    """Draw the summary as SVG, as a terminal of a hundred columns shows it."""
+    canvas = Console(file=io.StringIO(), record=True, width=100)
+    canvas.print(summary(report, scenario))
+    canvas.save_svg(str(picture), title="ningju demo")
 
 
 def fresh_folder(settings: DemoSettings) -> None:
