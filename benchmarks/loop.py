@@ -33,6 +33,7 @@ from ningju.ledger.opening import open_store
 from ningju.ledger.settings import StoreSettings
 from ningju.simulation.scenario import build
 from streams.broker import EmbeddedBroker
+from streams.pipeline import CONSUMERS
 from streams.publishing import command_record, event_record
 from streams.topics import Topic
 
@@ -109,6 +110,8 @@ async def fill(path: Path, town: Town, envelopes: Sequence[Any]) -> None:
             decided = tuple(one for name, one in town.decided if name == zone)
             snapshot = Snapshot(zone, state.version, snapshots.SCHEMA, snapshots.dump(state))
             await store.commit([ZoneAppend(zone, 0, decided, state.next_due, snapshot)])
+        for consumer in CONSUMERS:
+            await store.settle(consumer, {zone: state.version for zone, state in town.zones.items()})
         await store.enqueue([NewCommand(envelope) for envelope in envelopes])
     finally:
         await store.close()

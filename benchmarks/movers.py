@@ -33,6 +33,8 @@ from streams.agents import commands_agent
 from streams.apps import Connection, RoleApp
 from streams.dead_letters import DeadLetters
 from streams.engine_logic import EngineLogic
+from streams.garbage import spare_states
+from streams.pipeline import CONSUMERS
 from streams.producer import BatchProducer
 from streams.publishing import EventPublisher
 from streams.topics import Headers, Record, Topic
@@ -228,6 +230,7 @@ class Ningju(Mover):
         path = self.folder / "run.sqlite3"
         shutil.copy(self.folder / LEDGER, path)
         self._watch_stages()
+        spare_states()
         store = await open_store(
             f"sqlite:///{path}", StillClock(self.work.now), StoreSettings(snapshot_schema=snapshots.SCHEMA)
         )
@@ -241,7 +244,8 @@ class Ningju(Mover):
         worker: ZoneWorker[Any] = ZoneWorker(
             ledger=store, door=store, letters=letters, logic=EngineLogic(), states=states, stats=stats
         )
-        publisher = EventPublisher(store, store, producer, names=())
+        # Nobody consumes here, so nothing holds the publisher up either.
+        publisher = EventPublisher(store, store, producer, names=CONSUMERS, bound=10**9, sweep_s=10**6)
         app = RoleApp("zones", Connection.embedded(self.address), group="benchmark")
         agent = commands_agent(worker, letters, on_commit=publisher.offer, on_outcomes=self._count)
         app.consume(Topic.COMMANDS, self._begin(agent))

@@ -16,6 +16,7 @@ from streams.consuming import EventConsumer, Handler
 from streams.dead_letters import DeadLetters
 from streams.delivering import Postman
 from streams.door import PublishingDoor
+from streams.garbage import spare_states
 from streams.producer import BatchProducer
 from streams.publishing import CommandPublisher, EventPublisher
 from streams.release import ImmediateRelease, Release, SteppedRelease
@@ -214,6 +215,7 @@ class Pipeline:
 
         `ready` is set when every role consumes.
         """
+        spare_states()
         await self._producer.start()
         try:
             await self._touch_topics()
