@@ -88,12 +88,27 @@ def offer_expiry(policy: Policy, need: Need, now: datetime, by: datetime) -> dat
     return min(by, now + length if wakes(need) else after_waking(policy, now, length))
 
 
+def elsewhere(zone: Zone, record: RequestRecord) -> bool:
+    """Whether the catalogue has zones of another level serve this."""
+    item = zone.service_types.get(record.spec.service_type)
+    if item is None or item.served_at is None or zone.config is None or record.guest:
+        return False
+    return item.served_at != zone.config.level
+
+
 def next_hop(zone: Zone, record: RequestRecord) -> str | None:
-    """Zone to refer the request to: the parent first, then siblings in order, each once, within the policy's hops."""
-    if zone.config is None or record.guest or len(record.tried) >= zone.policy.referral_hops:
+    """Zone to refer the request to: the parent first, then siblings in order, each once, within the policy's hops.
+
+    What another level serves is not asked of the siblings, who are of this level.
+    """
+    config = zone.config
+    if config is None or record.guest or len(record.tried) >= zone.policy.referral_hops:
         return None
-    order = (zone.config.parent, *zone.config.siblings)
-    return next((hop for hop in order if hop is not None and hop != zone.zone and hop not in record.tried), None)
+    siblings = () if config.parent is not None and elsewhere(zone, record) else config.siblings
+    return next(
+        (hop for hop in (config.parent, *siblings) if hop is not None and hop != zone.zone and hop not in record.tried),
+        None,
+    )
 
 
 def guest_overdue(policy: Policy, need: Need) -> datetime:

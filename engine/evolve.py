@@ -136,6 +136,7 @@ def _catalogue(zone: Zone, event: CatalogueChanged, stamped: Stamped, changes: C
     sites = zone.sites.update({item.id: item for item in event.sites})
     changes["service_types"] = _without(types, event.removed_service_types)
     changes["sites"] = _without(sites, event.removed_sites)
+    changes["timers"] = all_timers(zone.changed(**changes))
 
 
 def _adopted(zone: Zone, event: PlanAdopted, stamped: Stamped, changes: Changes) -> None:

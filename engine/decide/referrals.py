@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
-from engine.deadlines import askable, last_start, next_hop, next_start
+from engine.deadlines import askable, elsewhere, last_start, next_hop, next_start
 from engine.decide.crews import end, queue_or_end, release
 from engine.decide.draft import Draft, Refused
 from engine.eligibility import serves
-from engine.zone import RequestRecord, Zone
+from engine.zone import RequestRecord
 from schemas.base import derive_id
 from schemas.commands import AdmitReferral, CancelReferral, EndReferral
 from schemas.events import (
@@ -18,14 +18,6 @@ from schemas.events import (
     RequestReferred,
 )
 from schemas.request import Referral, RequestState
-
-
-def elsewhere(zone: Zone, record: RequestRecord) -> bool:
-    """Whether the catalogue has zones of another level serve this."""
-    item = zone.service_types.get(record.spec.service_type)
-    if item is None or item.served_at is None or zone.config is None or record.guest:
-        return False
-    return item.served_at != zone.config.level
 
 
 def refer(draft: Draft, request_id: UUID) -> bool:

@@ -1,9 +1,9 @@
 """Requests as people bring, change and take them back."""
 
-from engine.deadlines import last_start, seconds
+from engine.deadlines import elsewhere, last_start, seconds
 from engine.decide.crews import end, queue_or_end, release
 from engine.decide.draft import Draft, Refused
-from engine.decide.referrals import ask_guest, elsewhere, refer
+from engine.decide.referrals import ask_guest, refer
 from engine.zone import RequestRecord, VisitRecord, Zone
 from schemas.catalogue import ServiceType
 from schemas.commands import CancelRequest, ChangeRequest, SubmitRequest, TriageRequest

@@ -112,6 +112,7 @@ def test_what_another_level_serves_is_referred_at_once() -> None:
     assert state_of(made, "dis") is RequestState.QUEUED
     made.drain()
     assert made.end_of[R1] == "unserved"
+    assert not made.states["sib"].closed_referrals  # siblings are of the level that does not serve it
 
 
 def test_the_matcher_may_refer() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.deadlines import next_hop
 from schemas.catalogue import ServiceType, Site, SkillDemand
 from schemas.commands import (
     CancelRequest,
@@ -213,6 +214,18 @@ def test_a_new_policy_moves_the_timers() -> None:
     world.ok(ConfigureZone(config=config(), policy=Policy(last_window_grace_s=0)))
     world.until(MONDAY + hours(9))
     assert end_of(world) == ("unserved", "nobody_asked")
+    world.check()
+
+
+def test_siblings_are_not_asked_for_what_another_level_serves() -> None:
+    world = World().settled()
+    world.ok(ConfigureZone(config=config(siblings=("z2",), parent="dis"), policy=Policy(referral_hops=5)))
+    world.submit("r1")
+    record = world.state.requests[R1]
+    tried = record.changed(tried=("dis",))
+    assert next_hop(world.state, tried) == "z2"
+    world.ok(ChangeCatalogue(service_types=(service(served_at="district"),)))
+    assert next_hop(world.state, tried) is None
     world.check()
 
 
