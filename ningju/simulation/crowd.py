@@ -21,11 +21,12 @@ from schemas.zone import ZoneConfig
 
 YOUNGEST, OLDEST = 50, 80
 HALF_DAYS = ((6 * 60 + 30, 12 * 60), (12 * 60 + 30, 17 * 60 + 45), (17 * 60 + 50, 21 * 60))
-HALF_DAY_WEIGHTS = (0.42, 0.40, 0.18)
+MORNINGS = 0.52
 WEEKDAY_WEIGHTS = (1.0, 1.0, 1.0, 1.0, 1.0, 0.6, 0.6)
 HOW_MANY = ((1, 0.10), (2, 0.22), (3, 0.36), (4, 0.22), (5, 0.10))
 DISTRICT_SHARE = 0.085
 LENDS_TO = 4
+TWICE_A_DAY_UNTIL = 66
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def crowd(ground: Ground, seed: int, volunteers: int, first_day: datetime) -> Cr
     for zone, size in zip(children, by_zone, strict=True):
         for kind, part in zip(SUBDISTRICT_TEAMS, shares(size, [0.52, 0.48]), strict=True):
             # Some subdistricts have twice the drivers of others: what makes lending between zones worth while.
-            richness = {skill: rng.uniform(0.55, 1.45) for skill, _, _ in kind.skills}
+            richness = {skill: rng.uniform(0.4, 1.6) for skill, _, _ in kind.skills}
             homes = [near(rng.choice(ground.spots[zone.id]), rings[zone.id], rng) for _ in range(part)]
             members = maker.members(f"{zone.id}-{kind.id}", kind, richness, homes)
             teams.append(
@@ -135,9 +136,9 @@ class _Maker:
                     team=team,
                     home=home,
                     skills=self._skills(kind, richness),
-                    weekly=self._weekly(),
+                    weekly=self._weekly(kind.evenings),
                     exemptions=self._exemptions(),
-                    visits_per_day=2 if age < 74 else 1,
+                    visits_per_day=2 if age < TWICE_A_DAY_UNTIL else 1,
                     visits_per_week=self.rng.choice((3, 4, 4, 5)),
                     offers_per_week=4 if age < 70 else self.rng.choice((3, 4)),
                     reach_m=reach,
@@ -158,14 +159,18 @@ class _Maker:
         return mode, round(far * self.rng.uniform(0.8, 1.2) * (1 - 0.4 * old))
 
     def _skills(self, kind: TeamKind, richness: Mapping[str, float]) -> tuple[SkillHeld, ...]:
-        held = []
-        for skill, chance, mean in kind.skills:
-            if self.rng.random() < chance * richness.get(skill, 1.0):
-                level = min(5, max(1, round(self.rng.gauss(mean, 0.9))))
-                held.append(SkillHeld(skill=skill, level=level, expires=self._expiry(skill)))
-        if not held:
-            held.append(SkillHeld(skill=kind.skills[0][0], level=1))
-        return tuple(held)
+        chosen = [
+            (skill, mean)
+            for skill, chance, mean in kind.skills
+            if self.rng.random() < chance * richness.get(skill, 1.0)
+        ]
+        if not chosen:  # everybody can do something
+            skill, _, mean = self.rng.choices(kind.skills, [chance for _, chance, _ in kind.skills])[0]
+            chosen = [(skill, mean)]
+        return tuple(
+            SkillHeld(skill=skill, level=min(5, max(1, round(self.rng.gauss(mean, 0.9)))), expires=self._expiry(skill))
+            for skill, mean in chosen
+        )
 
     def _expiry(self, skill: str) -> datetime | None:
         if skill not in CERTIFIED:
@@ -173,12 +178,13 @@ class _Maker:
         # One in twenty has run out already, a few run out while the simulation goes on.
         return self.first_day + timedelta(days=self.rng.randint(-30, 570))
 
-    def _weekly(self) -> tuple[WeeklySlot, ...]:
+    def _weekly(self, evenings: float) -> tuple[WeeklySlot, ...]:
+        halves = ((1 - evenings) * MORNINGS, (1 - evenings) * (1 - MORNINGS), evenings)
         count = self.rng.choices([n for n, _ in HOW_MANY], [weight for _, weight in HOW_MANY])[0]
         chosen: set[tuple[int, int]] = set()
         while len(chosen) < count:
             weekday = self.rng.choices(range(7), WEEKDAY_WEIGHTS)[0]
-            chosen.add((weekday, self.rng.choices(range(3), HALF_DAY_WEIGHTS)[0]))
+            chosen.add((weekday, self.rng.choices(range(3), halves)[0]))
         return tuple(
             WeeklySlot(weekday=weekday, start_min=HALF_DAYS[half][0], end_min=HALF_DAYS[half][1])
             for weekday, half in sorted(chosen)
