@@ -189,7 +189,7 @@ class Stream:
             preferred = self._known(zone, asking, place, window, rng)
         priority = None
         if beneficiary is not None and beneficiary.tier >= 2 and service.priority < 4:
-            priority = service.priority + 1
+            priority = max(service.priority + 1, beneficiary.tier)
         request = RequestIn(
             service_type=service.id,
             windows=(window,),

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from benchmarks.hindsight import Bound, hindsight
 from engine.ports import RequestQuery
 from ningju.simulation.calls import Line
 from ningju.simulation.clock import SteppedClock
@@ -25,6 +26,7 @@ class Day:
     whole: Whole
     people: People
     report: Report
+    bound: Bound
     events: list[bytes]
 
 
@@ -45,7 +47,7 @@ async def live(policy: PolicyName = "ningju", *, copies: int = 1) -> Day:
         scenario, whole.store, book, progress, solver=SOLVER, verify="ok", commands=whole.commands
     )
     records = [record.data for zone in sorted(whole.zones) for record in await whole.store.events(zone, 0, 100_000)]
-    return Day(whole, people, report, records)
+    return Day(whole, people, report, hindsight(scenario, 0.0), records)
 
 
 @pytest.mark.parametrize("policy", ["ningju", "nearest-first", "alert-next"])
@@ -58,6 +60,8 @@ async def test_every_request_of_a_day_ends_once_under_every_policy(policy: Polic
     assert (report.open, report.lost, report.double_booked, report.verify) == (0, 0, 0, "ok")
     assert report.ended.done >= 8
     assert report.accepted / report.seats_offered <= 0.7
+    assert report.asked_weight == day.bound.asked
+    assert 0 < report.served_weight <= day.bound.weight
     page = await day.whole.store.requests(RequestQuery(limit=100))
     assert sum(row.state == "done" for row in page.rows) == report.ended.done
 
