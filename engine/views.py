@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from engine.evolve import advance, concerned
+from engine.evolve import concerned
+from engine.lives import advance
 from engine.ports import RowChange
 from engine.zone import OfferRecord, RequestRecord, Seat, Zone
 from schemas.envelope import EventEnvelope
