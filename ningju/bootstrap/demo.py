@@ -168,7 +168,7 @@ async def simulate(settings: DemoSettings, scenario: Scenario, console: Console)
 
 
 async def _set_up(system: System, scenario: Scenario, runtime: Stepping) -> None:
-    commands = list(setup(scenario, system))
+    commands = list(setup(scenario.setup(), scenario.name, system))
     for command in commands:
         await system.pipeline.door.enqueue([command])
         await runtime.settle()

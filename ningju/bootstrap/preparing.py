@@ -1,15 +1,18 @@
 """What a fresh system is given at start: a scenario's zones and people, or a roster file's."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import structlog
+from pydantic import ValidationError
 
+from engine.beginning import beginning
 from engine.ports import NewCommand
 from ningju.bootstrap.system import System
-from ningju.simulation.scenario import Scenario
 from ningju.simulation.sources import load
 from schemas.base import derive_id
 from schemas.commands import Command
+from schemas.district import District
 from schemas.envelope import Actor, CommandEnvelope, Outcome
 
 log = structlog.get_logger(__name__)
@@ -23,33 +26,58 @@ class Unusable(ValueError):
 
 
 async def prepare(system: System) -> None:
-    """Set a scenario's zones up, unless there are zones already.
+    """Set zones up from a scenario or a file, unless there are zones already.
 
     Raises
     ------
     Unusable
-        When the scenario is unknown, or a zone refuses what it is told.
+        When the scenario is unknown, the file is bad, or a zone refuses what it is told.
     """
-    name = system.settings.scenario
-    if name is None or await system.store.heads():
+    name, file = system.settings.scenario, system.settings.roster
+    if (name is None and file is None) or await system.store.heads():
         return
-    try:
-        scenario = load(name, system.settings.seed)
-    except ValueError as unknown:
-        raise Unusable(str(unknown)) from unknown
-    for command in setup(scenario, system):
+    if file is not None:
+        district, origin = read_district(file), file.name
+    else:
+        assert name is not None
+        district, origin = _scenario(name, system.settings.seed), name
+    for command in setup(beginning(district), origin, system):
         await system.pipeline.door.enqueue([command])
         accepted(await system.store.wait(command.envelope.command_id, VERDICT_S), command)
-    await system.store.put_persons(scenario.persons)
-    log.info("scenario is set up", action="prepared", scenario=name, zones=len(scenario.zones))
+    await system.store.put_persons(district.persons)
+    log.info("zones are set up", action="prepared", origin=origin, zones=len(district.zones))
 
 
-def setup(scenario: Scenario, system: System) -> Iterable[NewCommand]:
-    """Commands that set a scenario up, in order, with derived ids."""
-    for index, (zone, command) in enumerate(scenario.setup()):
-        yield _command(
-            derived=("setup", scenario.name, scenario.seed, index), zone=zone, command=command, system=system
-        )
+def read_district(file: Path) -> District:
+    """Read what a system starts from.
+
+    Raises
+    ------
+    Unusable
+        When the file is not there or not a district; the text names the first fault.
+    """
+    try:
+        return District.model_validate_json(file.read_bytes())
+    except OSError as away:
+        raise Unusable(f"{file} cannot be read: {away.strerror}") from away
+    except ValidationError as bad:
+        fault = bad.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in fault["loc"]) or "the whole file"
+        hint = "`ningju schema district` shows the form"
+        raise Unusable(f"{file}: {where}: {fault['msg']} ({bad.error_count()} faults); {hint}") from bad
+
+
+def _scenario(name: str, seed: int) -> District:
+    try:
+        return load(name, seed).district
+    except ValueError as unknown:
+        raise Unusable(str(unknown)) from unknown
+
+
+def setup(steps: Iterable[tuple[str, Command]], origin: str, system: System) -> Iterator[NewCommand]:
+    """Set-up commands in order, with derived ids."""
+    for index, (zone, command) in enumerate(steps):
+        yield _command(derived=("setup", origin, index), zone=zone, command=command, system=system)
 
 
 def accepted(outcome: Outcome | None, command: NewCommand) -> None:

@@ -5,13 +5,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from engine.beginning import beginning
 from ningju.simulation.arrivals import SHANGHAI, Arrival, Stream, rush_hours
 from ningju.simulation.catalogue import Asking, askings
 from ningju.simulation.crowd import crowd
 from ningju.simulation.ground import FEATURED, Ground, own_ground, tiny_ground
 from ningju.simulation.world import HiddenWorld
 from schemas.catalogue import ServiceType, Site
-from schemas.commands import ChangeCatalogue, ChangeRoster, Command, ConfigureZone
+from schemas.commands import Command
+from schemas.district import District
 from schemas.person import Person
 from schemas.roster import Team, Volunteer
 from schemas.zone import Policy, PolicyName, ZoneConfig
@@ -25,7 +27,6 @@ HEAT = 2.0
 # Half of the people who answer take longer than five minutes: an offer that expires sooner only burns them up. The crew
 # of a visit that is asked for at short notice may be complete late, and a neighbour's neighbour may lend.
 POLICY = Policy(offer_expiry_min_s=900, cut_off_share=0.3, referral_hops=4)
-ROSTER_CHUNK = 200
 
 NAMES = tuple(VOLUMES)
 
@@ -52,21 +53,22 @@ class Scenario:
     world: HiddenWorld
     outside: tuple[str, ...] = ()
 
+    @property
+    def district(self) -> District:
+        """Zones, catalogue and people, as any system starts from them."""
+        return District(
+            zones=self.zones,
+            policy=self.policy,
+            service_types=self.service_types,
+            sites=self.sites,
+            teams=self.teams,
+            volunteers=self.volunteers,
+            persons=self.persons,
+        )
+
     def setup(self) -> Iterator[tuple[str, Command]]:
         """Yield the commands that set every zone up, in an order in which each finds what it needs."""
-        for config in self.zones:
-            yield config.id, ConfigureZone(config=config, policy=self.policy)
-            common = tuple(t for t in self.service_types if t.featured_by in {None, config.id})
-            sites = tuple(site for site in self.sites if site.zone == config.id)
-            yield config.id, ChangeCatalogue(service_types=common, sites=sites)
-        for config in self.zones:
-            teams = tuple(team for team in self.teams if team.zone == config.id)
-            names = {team.id for team in teams}
-            members = [volunteer for volunteer in self.volunteers if volunteer.team in names]
-            # Leaders come with their teams; everybody else in pieces that stay small on the wire.
-            yield config.id, ChangeRoster(teams=teams)
-            for first in range(0, len(members), ROSTER_CHUNK):
-                yield config.id, ChangeRoster(volunteers=tuple(members[first : first + ROSTER_CHUNK]))
+        return beginning(self.district)
 
 
 def build(
