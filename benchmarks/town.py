@@ -97,11 +97,11 @@ class Town:
                 for command in propose(posed, solve(posed.problem, posed.limits)).commands:
                     self.take(command.envelope)
 
-    def answers(self) -> Iterator[CommandEnvelope]:
-        """Answer every open offer: two of three are accepted, the third declined."""
+    def answers(self, decline: int = 3) -> Iterator[CommandEnvelope]:
+        """Answer every open offer: each ``decline``-th is declined (0: none), the others accepted."""
         for name, zone in sorted(self.zones.items()):
-            for number, offer in enumerate(sorted(zone.offers.values(), key=lambda one: one.offer_id)):
-                says = DeclineOffer if number % 3 == 2 else AcceptOffer
+            for number, offer in enumerate(sorted(zone.offers.values(), key=lambda one: one.offer_id), 1):
+                says = DeclineOffer if decline and number % decline == 0 else AcceptOffer
                 yield self.envelope(name, says(offer_id=offer.offer_id), Actor(kind="volunteer", id=offer.asked))
 
 
