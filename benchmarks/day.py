@@ -21,7 +21,7 @@ from ningju.simulation.sources import load
 from schemas.report import Report
 
 POLICIES = ("ningju", "nearest-first", "alert-next")
-NINGJU = (sys.executable, "-c", "import sys; from ningju.cli import main; sys.exit(main())")
+NINGJU = (sys.executable, "-m", "ningju.cli")
 GOAL = 0.9
 
 ROWS: tuple[tuple[str, Callable[[Report], str]], ...] = (
