@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ningju.simulation.catalogue import (
+from ningju.simulation.ground import DISTRICT, Ground, near, shares
+from ningju.simulation.personal import person
+from ningju.simulation.teams import (
     CERTIFIED,
     DISTRICT_TEAMS,
     SUBDISTRICT_TEAMS,
     TeamKind,
 )
-from ningju.simulation.ground import DISTRICT, Ground, near, shares
-from ningju.simulation.personal import person
 from schemas.base import Label
 from schemas.person import Person
 from schemas.place import Place, TimeWindow

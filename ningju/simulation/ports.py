@@ -1,6 +1,5 @@
 """What the simulation needs of the system that it drives."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -28,13 +27,4 @@ class Tally(Protocol):
 
     async def counts(self) -> dict[str, dict[RequestState, int]]:
         """Count the origins' requests by zone and state."""
-        ...
-
-
-class SolverCounters(Protocol):
-    """Figures that the matcher keeps while it runs; ``engine.ports.Stats`` is one."""
-
-    @property
-    def values(self) -> Mapping[str, float]:
-        """Counters by name."""
         ...
