@@ -9,7 +9,19 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from engine.intake import redact
 
-CHATTY = ("aiokafka", "kafka", "faust", "mode", "alembic", "sqlalchemy", "httpx", "httpx2", "httpcore", "asyncio")
+CHATTY = (
+    "aiokafka",
+    "kafka",
+    "faust",
+    "mode",
+    "alembic",
+    "sqlalchemy",
+    "httpx",
+    "httpx2",
+    "httpcore",
+    "asyncio",
+    "streams.driver",
+)  # the driver's is faust's own chatter under our name
 
 
 def blank_numbers(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:

@@ -176,6 +176,7 @@ async def _set_up(system: System, scenario: Scenario, runtime: Stepping) -> None
     for command in commands:
         accepted(outcomes.get(command.envelope.command_id), command)
     await system.store.put_persons(scenario.persons)
+    system.prepared.set()
 
 
 async def _unless_ended(system: System, run: Coroutine[Any, Any, Progress]) -> Progress:
@@ -210,6 +211,7 @@ async def _keep_running(
     """Go on in real time from where the simulated clock stood, until told to stop."""
     system = System(settings, ContinuedClock(clock.now()))
     await system.start()
+    system.prepared.set()
     try:
         console.print(summary(report, scenario, f"{system.address}/docs"))
         told = asyncio.Event()

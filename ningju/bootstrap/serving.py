@@ -40,6 +40,7 @@ async def serve(settings: Settings) -> int:
         if not await _first(starting, told):
             return DONE
         await prepare(system)
+        system.prepared.set()
         ended = asyncio.create_task(system.wait())
         await _first(ended, told)
         return DONE

@@ -55,6 +55,11 @@ class System:
         Whether ``clock`` is simulated: commands, ticks, solves and notifications then move only by ``stepping``.
     notifier
         Where messages go; the log by default.
+
+    Attributes
+    ----------
+    prepared
+        To be set when the zones are as the settings want them: ready means that, too.
     """
 
     def __init__(
@@ -69,7 +74,7 @@ class System:
         self._broker: EmbeddedBroker | None = None
         self._planner: SolverPool | SolverHere = SolverHere()
         self._services = Services(ready=self.unready, explain=self.explain, stats=self.stats, wait_s=settings.wait_s)
-        self._tasks: asyncio.TaskGroup | None = None
+        self.prepared = asyncio.Event()
         self._main: asyncio.Task[None] | None = None
         self.store: InspectableStore
         self.pipeline: Pipeline
@@ -194,6 +199,8 @@ class System:
         waiting = {}
         if not self.pipeline.ready.is_set():
             waiting["roles"] = "starting: joining their consumer groups"
+        if not self.prepared.is_set():
+            waiting["zones"] = "being set up"
         if self.pipeline.worker.waiting:
             waiting["database"] = "away: commits are put off"
         return waiting
