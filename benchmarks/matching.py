@@ -21,7 +21,7 @@ from rich.table import Table
 from benchmarks.town import Town
 from engine.matching import Posed, pose
 from ningju.simulation.ground import DISTRICT
-from ningju.simulation.scenario import ROSTER_CHUNK, Scenario, build
+from ningju.simulation.scenario import Scenario, build
 from schemas.commands import ChangeCatalogue, ChangeRoster, ConfigureZone
 from schemas.place import Place
 from schemas.plan import Plan
@@ -34,6 +34,7 @@ from solvers.solve import solve
 GROWTH = ((1_000, 500), (2_500, 1_000), (5_000, 2_000), (10_000, 4_000), (20_000, 8_000))
 QUICK_GROWTH = ((100, 50), (200, 80))
 MORE = 1.25
+CHUNK = 200
 HOUR, DAY = 3_600, 86_400
 SKILLS = ("care", "talks", "rights", "garbage", "mentoring", "repair")
 LEFT_OUT = 100_000
@@ -119,8 +120,8 @@ def as_one_zone(scenario: Scenario, volume: int) -> Town:
     sites = tuple(site.changed(zone=DISTRICT) for site in scenario.sites)
     town.send(DISTRICT, ChangeCatalogue(service_types=types, sites=sites))
     town.send(DISTRICT, ChangeRoster(teams=tuple(team.changed(zone=DISTRICT) for team in scenario.teams)))
-    for first in range(0, len(scenario.volunteers), ROSTER_CHUNK):
-        town.send(DISTRICT, ChangeRoster(volunteers=scenario.volunteers[first : first + ROSTER_CHUNK]))
+    for first in range(0, len(scenario.volunteers), CHUNK):
+        town.send(DISTRICT, ChangeRoster(volunteers=scenario.volunteers[first : first + CHUNK]))
     for envelope in evenly(list(parts.admitted(scenario.arrivals)), volume):
         town.take(envelope.changed(zone=DISTRICT))
     return town

@@ -68,6 +68,7 @@ class Round:
 
     commands: int
     done: asyncio.Event = field(default_factory=asyncio.Event)
+    profiler: cProfile.Profile | None = None
     seen: int = 0
     wall: float = 0.0
     cpu: float = 0.0
@@ -77,6 +78,8 @@ class Round:
         if self.wall:
             return False
         self.wall, self.cpu = time.perf_counter(), time.process_time()
+        if self.profiler is not None:
+            self.profiler.enable()
         return True
 
     def count(self, commands: int) -> None:
@@ -87,6 +90,8 @@ class Round:
 
     def stop(self) -> None:
         """Stop the watch."""
+        if self.profiler is not None:
+            self.profiler.disable()
         self.wall, self.cpu = time.perf_counter() - self.wall, time.process_time() - self.cpu
         self.done.set()
 
@@ -327,11 +332,11 @@ def main() -> None:
         os.sched_setaffinity(0, {int(core)})
     mover = WAYS[way](address, Path(folder))
     if profile == "profile":
-        profiler = cProfile.Profile()
-        profiler.runcall(asyncio.run, mover.rounds())
+        mover.round.profiler = cProfile.Profile()
+    profiler = mover.round.profiler
+    asyncio.run(mover.rounds())
+    if profiler is not None:
         profiler.dump_stats(str(Path(folder) / PROFILE))
-    else:
-        asyncio.run(mover.rounds())
 
 
 if __name__ == "__main__":
