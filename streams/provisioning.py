@@ -35,3 +35,13 @@ def provision(bootstrap: str, *, partitions: int, replication: int, names: Itera
         return created
     finally:
         admin.close()
+
+
+def missing(bootstrap: str) -> list[str]:
+    """Topics that the broker does not have."""
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap.split(","))
+    try:
+        there = set(admin.list_topics())
+    finally:
+        admin.close()
+    return [str(name) for name in Topic if name not in there]

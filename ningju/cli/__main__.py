@@ -1,0 +1,5 @@
+"""``python -m ningju.cli``."""
+
+from ningju.cli.app import main
+
+main()

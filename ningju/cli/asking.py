@@ -1,0 +1,113 @@
+"""``ningju queue`` and ``ningju explain``."""
+
+import json
+import time
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from ningju.cli.client import Client, connected, reason
+from ningju.cli.exits import NO, complain, missing, wrong
+from ningju.cli.flags import OPERATOR, URL, Actor, Json, Url, Zone, flag
+
+EVERY_S = 2.0
+
+
+def queue(
+    url: Url = URL,
+    actor: Actor = OPERATOR,
+    zone: Zone = None,
+    watch: Annotated[bool, flag("--watch", "show it anew every two seconds, until Ctrl-C")] = False,
+    limit: Annotated[int, flag("--limit", "rows for each zone", min=1, max=5000)] = 50,
+    as_json: Json = False,
+) -> None:
+    """Show open requests: alarms first, then by priority, then by what is due first."""
+    console = Console()
+    with connected(url, actor) as client:
+        if not watch:
+            queues = _queues(client, zone, limit)
+            if as_json:
+                typer.echo(json.dumps(queues, ensure_ascii=False))
+            else:
+                console.print(_shown(queues))
+            return
+        try:
+            with Live(_shown(_queues(client, zone, limit)), console=console, auto_refresh=False) as live:
+                while True:
+                    time.sleep(EVERY_S)
+                    live.update(_shown(_queues(client, zone, limit)), refresh=True)
+        except KeyboardInterrupt:
+            return
+
+
+def explain(
+    request: Annotated[str, typer.Argument(metavar="REQUEST", help="its id")],
+    url: Url = URL,
+    actor: Actor = OPERATOR,
+    as_json: Json = False,
+) -> None:
+    """Say why a request is where it is: rule by rule, how many each removed, and the nearest relaxation."""
+    try:
+        request_id = UUID(request)
+    except ValueError:
+        wrong(f"{request!r} is no request's id; `ningju queue` shows them")
+    with connected(url, actor) as client:
+        answer = client.get(f"/requests/{request_id}/why")
+    if answer.status_code == 404:
+        complain(reason(answer))
+        raise typer.Exit(NO)
+    if answer.is_error:
+        missing(f"{url} answered {answer.status_code}: {reason(answer)}")
+    told = answer.json()
+    if as_json:
+        typer.echo(json.dumps(told, ensure_ascii=False))
+        return
+    console = Console(highlight=False)
+    console.print(Text(f"{told['state']} in {told['zone']}: {told['summary']}", style="bold"))
+    if told.get("volunteers"):
+        table = Table("rule", "removed", title=f"{told['volunteers']} volunteers, {told['passing']} could be asked")
+        for count in told["removed"]:
+            table.add_row(count["rule"].replace("_", " "), str(count["removed"]))
+        console.print(table)
+    nearest = told.get("nearest")
+    if nearest and nearest["kind"] != "none":
+        skill = f" for {nearest['skill']}" if nearest["skill"] else ""
+        console.print(f"Nearest relaxation: {nearest['kind']} by {nearest['amount']}{skill}")
+    for one in told.get("candidates", [])[:10]:
+        why = one["rule"].replace("_", " ") if one["rule"] else "could be asked"
+        console.print(f"  {one['volunteer']} of {one['team']}, {one['metres']} m away: {why}")
+
+
+def _queues(client: Client, zone: str | None, limit: int) -> list[dict[str, Any]]:
+    zones = [zone] if zone else [row["zone"] for row in client.json("/zones")["zones"]]
+    return [client.json(f"/zones/{name}/queue", limit=limit) for name in zones]
+
+
+def _shown(queues: list[dict[str, Any]]) -> Group:
+    table = Table("zone", "request", "state", "priority", "service", "due", "crew", "alarms")
+    for one in queues:
+        for row in one["requests"]:
+            seats = (row["visit"] or {}).get("seats", [])
+            taken = sum(seat["state"] in {"accepted", "arrived"} for seat in seats)
+            table.add_row(
+                row["zone"],
+                row["request_id"],
+                row["state"].replace("_", " "),
+                str(row["priority"]),
+                row["service_type"],
+                _when(row["windows"][-1]["end"]),
+                f"{taken}/{row['crew']}",
+                Text(", ".join(row["alarms"]).replace("_", " "), style="red"),
+            )
+    total = sum(one["open"] for one in queues)
+    return Group(table, Text(f"{total} open in {len(queues)} zones"))
+
+
+def _when(text: str) -> str:
+    return f"{datetime.fromisoformat(text).astimezone():%m-%d %H:%M}"
