@@ -39,7 +39,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="NINGJU_", frozen=True, extra="forbid")
 
-    data: Path = Path("ningju-data")
+    data: Path = Path(".ningju/data")
     database: SecretStr | None = None  # an address may hold a password
     broker: str | None = None
     host: str = "127.0.0.1"
@@ -89,6 +89,7 @@ class DemoSettings(Settings):
         Whether the system goes on after the run; ``None``: at a terminal.
     """
 
+    data: Path = Path(".ningju/demo")
     days: Annotated[int, Field(ge=1, le=31)] = 1
     places: Path | None = None
     boundaries: Path | None = None

@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from ningju.cli.client import Client, connected, reason
@@ -17,6 +17,7 @@ from ningju.cli.exits import NO, complain, missing, wrong
 from ningju.cli.flags import OPERATOR, URL, Actor, Json, Url, Zone, flag
 
 EVERY_S = 2.0
+UNITS = {"window": "s", "reach": "m", "service_reach": "m"}
 
 
 def queue(
@@ -71,14 +72,18 @@ def explain(
     console = Console(highlight=False)
     console.print(Text(f"{told['state']} in {told['zone']}: {told['summary']}", style="bold"))
     if told.get("volunteers"):
-        table = Table("rule", "removed", title=f"{told['volunteers']} volunteers, {told['passing']} could be asked")
+        console.print(f"{told['volunteers']} volunteers, {told['passing']} could be asked")
+        table = Table("rule", "removed")
         for count in told["removed"]:
             table.add_row(count["rule"].replace("_", " "), str(count["removed"]))
         console.print(table)
     nearest = told.get("nearest")
     if nearest and nearest["kind"] != "none":
         skill = f" for {nearest['skill']}" if nearest["skill"] else ""
-        console.print(f"Nearest relaxation: {nearest['kind']} by {nearest['amount']}{skill}")
+        kind = nearest["kind"].replace("_", " ")
+        console.print(
+            f"Nearest relaxation: {kind} by {nearest['amount']} {UNITS.get(nearest['kind'], '')}{skill}".rstrip()
+        )
     for one in told.get("candidates", [])[:10]:
         why = one["rule"].replace("_", " ") if one["rule"] else "could be asked"
         console.print(f"  {one['volunteer']} of {one['team']}, {one['metres']} m away: {why}")
@@ -90,7 +95,16 @@ def _queues(client: Client, zone: str | None, limit: int) -> list[dict[str, Any]
 
 
 def _shown(queues: list[dict[str, Any]]) -> Group:
-    table = Table("zone", "request", "state", "priority", "service", "due", "crew", "alarms")
+    table = Table(
+        "zone",
+        Column("request", min_width=36, no_wrap=True),  # to be copied into the next command
+        "state",
+        Column("prio", justify="right"),
+        "service",
+        Column("due", min_width=11, no_wrap=True),
+        "crew",
+        "alarms",
+    )
     for one in queues:
         for row in one["requests"]:
             seats = (row["visit"] or {}).get("seats", [])

@@ -107,7 +107,7 @@ def demo(
         report=report,
         picture=picture,
         keep_running=keep_running,
-        data=data or Path("ningju-demo"),
+        data=data,
         database=database,
         broker=broker,
         port=port,

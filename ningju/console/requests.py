@@ -19,6 +19,7 @@ from schemas.base import Frozen, Identifier, Priority, Reason, derive_id
 from schemas.catalogue import SkillDemand
 from schemas.commands import CancelRequest, ChangeRequest, SubmitRequest, TriageRequest
 from schemas.envelope import CommandEnvelope
+from schemas.explanation import Explanation
 from schemas.intake import RequestIn
 from schemas.place import Place, TimeWindow
 from schemas.request import RequestState, Windows
@@ -184,10 +185,24 @@ async def why(site: AtSite, request_id: UUID) -> Response:
     zone = await home_of(site, request_id)
     if site.services.explain is None:
         raise Problem(503, "unavailable", "this process explains nothing; ask one with the role api")
-    explanation = await site.services.explain(zone, request_id)
-    if explanation is None:
-        raise not_found("explanation of request", request_id)
+    explanation = await site.services.explain(zone, request_id) or await _told(site, zone, request_id)
     return JSONResponse(explanation.model_dump(mode="json"))
+
+
+async def _told(site: Site, zone: str, request_id: UUID) -> Explanation:
+    """Explain what is not in its zone's state, not yet or not any more."""
+    rows = await site.store.request(request_id)
+    state = rows[0].state if rows else RequestState.RECEIVED
+    reason = rows[0].reason if rows else "the zone has not looked at it yet"
+    return Explanation(
+        request_id=request_id,
+        zone=zone,
+        version=rows[0].version if rows else 0,
+        now=site.clock.now(),
+        state=state,
+        summary=f"{state.value}: {reason}" if reason else state.value,
+        offers=rows[0].offers if rows else 0,
+    )
 
 
 @router.post("/requests/{request_id}/cancel", openapi_extra=documented(CancelIn, required=False))

@@ -66,6 +66,8 @@ class TestExplained:
     @pytest.fixture
     def services(self) -> Services:
         async def explain(zone: str, request_id: object) -> Frozen | None:
+            if request_id == derive_id("request", "gone"):
+                return None
             return Because(why=f"{zone} has nobody")
 
         return Services(wait_s=0, explain=explain)
@@ -76,6 +78,9 @@ class TestExplained:
         answer = await world.client.get(f"/api/v1/requests/{row.request_id}/why")
 
         assert answer.json() == {"why": "north has nobody"}
+        await world.show(offered(name="gone", state=RequestState.UNSERVED, reason="nobody was free"))
+        gone = (await world.client.get(f"/api/v1/requests/{derive_id('request', 'gone')}/why")).json()
+        assert (gone["state"], gone["summary"]) == ("unserved", "unserved: nobody was free")
         lost = await world.client.get(f"/api/v1/requests/{derive_id('nobody')}/why")
         assert lost.status_code == 404
 
