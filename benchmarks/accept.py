@@ -143,6 +143,7 @@ async def measure(folder: Path, offers: Sequence[CommandEnvelope], rate: float, 
         "answers": dict(answers),
         "accept_ms": percentiles(accepts),
         "two_hops_ms": percentiles(hops),
+        "accept_slowest_at_s": [round(number / rate, 1) for number in np.argsort(accepts)[-len(accepts) // 100 :]],
     }
 
 
@@ -260,4 +261,6 @@ def show(report: Mapping[str, Any]) -> None:
         table.add_row(what, *(f"{report[name][key]:.0f}" for key in ("p50", "p99", "max")))
     console = Console(width=None if sys.stdout.isatty() else 100)
     console.print(table)
+    moments = ", ".join(f"{moment:g}" for moment in sorted(report["accept_slowest_at_s"]))
+    console.print(f"the slowest hundredth were due at second {moments}")
     console.print("answers: " + ", ".join(f"{count} × {status}" for status, count in sorted(report["answers"].items())))

@@ -14,6 +14,8 @@ SETS = {
     "pcvrptw": "benchmarks/pcvrptw",
 }
 
+SETLESS = ("day", "loop", "matching", "accept")
+
 
 def data_root() -> Path:
     """Folder of the shared data: NINGJU_SHARED_DATA, else beside the project."""
@@ -28,4 +30,5 @@ def run(args: argparse.Namespace) -> int:
     print(f"looking in {args.data}")
     for name, path in SETS.items():
         print(f"{name:12} {'there' if (args.data / path).exists() else 'missing':8} {path}")
+    print(f"without data: {', '.join(SETLESS)}")
     return 0
