@@ -1,0 +1,146 @@
+"""From a call to the zone's verdict and back, through the engine."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+
+from engine.ports import NewCommand
+from schemas.base import derive_id
+from schemas.commands import ProposedSeat, ProposedVisit, ProposePlan
+from schemas.envelope import Actor, CommandEnvelope
+from tests.console.test_rosters import kind, place, team, volunteer
+from tests.console.world import NOW, World, need, window, zone_view
+from tests.console.zone_loop import ZoneLoop
+
+ALL_WEEK = [{"weekday": day, "start_min": 0, "end_min": 1440} for day in range(7)]
+SECRET = {"name": "李桂英", "phone": "13800001111", "address": "愚园路 1 号 302 室", "id": "card-310105"}
+
+
+@pytest_asyncio.fixture
+async def lively(world: World) -> AsyncIterator[World]:
+    """A zone of its own whose events are real, with a catalogue, a team and two volunteers."""
+    task = asyncio.create_task(ZoneLoop(world.store).run())
+    config = zone_view("lively", 121.50).config
+    http, wait = world.client, {"Prefer": "wait=5"}
+    body = {"config": config.model_dump(mode="json")}
+    assert (await http.put("/api/v1/zones/lively", json=body, headers=wait)).status_code == 200
+    catalogue = {"service_types": [kind("escort")], "sites": [place("home", "lively")]}
+    url = "/api/v1/zones/lively"
+    assert (await http.put(f"{url}/catalogue", json=catalogue, headers=wait)).json()["refused"] == []
+    skills = [{"skill": "care"}]
+    people = [volunteer(name, weekly=ALL_WEEK, skills=skills, phone="13911112222") for name in ("v1", "v2")]
+    roster = {"teams": [team("t1", "lively")], "volunteers": people}
+    assert (await http.put(f"{url}/roster", json=roster, headers=wait)).json()["taken"] == 3
+    yield world
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def submitted(world: World, **fields: Any) -> dict[str, Any]:
+    told = await world.client.post(
+        "/api/v1/requests", json=need(service_type="escort", site="home", place=None, beneficiary=SECRET, **fields)
+    )
+    assert told.status_code == 202
+    return await shown(world, told.json()["href"], lambda row: row["state"] == "queued")
+
+
+async def shown(world: World, href: str, when: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    for _ in range(500):
+        row: dict[str, Any] = (await world.client.get(href)).json()
+        if when(row):
+            return row
+        await asyncio.sleep(0.01)
+    raise AssertionError(row)
+
+
+async def proposed(world: World, row: dict[str, Any], who: str) -> dict[str, Any]:
+    """Offer the request to somebody, as the matcher would."""
+    version = (await world.store.heads())["lively"]
+    item = ProposedVisit(
+        request_id=UUID(row["request_id"]),
+        seen=version,
+        team="t1",
+        start=NOW + timedelta(hours=4),
+        seats=(ProposedSeat(demand=0, volunteer=who, seen=version),),
+    )
+    command_id = derive_id("plan", version)
+    envelope = CommandEnvelope(
+        command_id=command_id,
+        zone="lively",
+        actor=Actor(kind="system", id="matcher"),
+        correlation_id=command_id,
+        received_at=NOW,
+        command=ProposePlan(plan_hash="h", solved_at_version=version, items=(item,)),
+    )
+    await world.store.enqueue([NewCommand(envelope)])
+    outcome = await world.store.wait(command_id, 5)
+    assert outcome is not None
+    assert outcome.refused == ()
+    return await shown(world, f"/api/v1/requests/{row['request_id']}", lambda one: bool(one["offer_list"]))
+
+
+async def test_a_request_goes_from_the_order_to_the_rating(lively: World) -> None:
+    row = await proposed(lively, await submitted(lively), "v1")
+    offer, visit, http = row["offer_list"][0], row["visit"], lively.client
+    assert (offer["volunteer"], row["state"]) == ("v1", "offered")
+    own, wait = {"X-Actor": "volunteer:v1", "Prefer": "wait=5"}, {"Prefer": "wait=5"}
+
+    stranger = await http.post(
+        f"/api/v1/offers/{offer['offer_id']}/accept", headers={"X-Actor": "volunteer:v2", "Prefer": "wait=5"}
+    )
+    assert stranger.status_code == 409
+    assert stranger.json()["code"]
+    assert (await http.post(f"/api/v1/offers/{offer['offer_id']}/accept", headers=own)).status_code == 200
+    again = await http.post(f"/api/v1/offers/{offer['offer_id']}/decline", headers=own)
+    assert (again.status_code, again.json()["type"]) == (409, "urn:ningju:problem:rejected")
+    lively.clock.time += timedelta(hours=4)
+    assert (await http.post(f"/api/v1/visits/{visit['visit_id']}/check-in", headers=own)).status_code == 200
+    lively.clock.time += timedelta(hours=1)
+    assert (await http.post(f"/api/v1/visits/{visit['visit_id']}/finish", headers=own)).status_code == 200
+    rated = await http.post(f"/api/v1/visits/{visit['visit_id']}/rating", json={"stars": 5}, headers=wait)
+    assert rated.status_code == 200
+    done = (await http.get(f"/api/v1/requests/{row['request_id']}")).json()
+    assert (done["state"], done["stars"]) == ("done", 5)
+
+
+async def test_a_caller_who_waits_gets_the_verdict_and_one_who_does_not_finds_it_later(lively: World) -> None:
+    row = await submitted(lively)
+    url = f"/api/v1/requests/{row['request_id']}/cancel"
+    pending = await lively.client.post(url, headers={"Prefer": "wait=0", "Idempotency-Key": "c1"})
+    assert pending.status_code == 202
+    found = await lively.client.get(pending.json()["href"], headers={"Prefer": "wait=5"})
+    assert found.json()["status"] == "accepted"
+    again = await lively.client.post(url, headers={"Idempotency-Key": "c1"})
+    assert (again.status_code, again.json()["command_id"]) == (200, pending.json()["command_id"])
+    second = await lively.client.post(url, headers={"Prefer": "wait=5"})
+    assert second.status_code == 409
+
+
+async def test_personal_data_reaches_no_command_no_event_no_row_and_no_log(
+    lively: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = await proposed(lively, await submitted(lively, note="门铃坏了"), "v1")
+    url = f"/api/v1/requests/{row['request_id']}"
+    change = {"window": window(6, 9), "reason": "ask 13800001111"}
+    await lively.client.post(f"{url}/change", json=change, headers={"Prefer": "wait=5"})
+    commands = [
+        found.data
+        for record in await lively.store.events("lively")
+        if (found := await lively.store.command(record.envelope.causation_id)) is not None
+    ]
+    everything = [record.data for record in await lively.store.events("lively")] + commands
+    for path in (url, "/api/v1/zones/lively/queue", "/api/v1/zones/lively/roster", "/metrics"):
+        everything.append((await lively.client.get(path)).content)
+    everything.append("".join(capsys.readouterr()).encode())
+    assert len(commands) > 5
+    for text in (*SECRET.values(), "门铃", "13911112222"):
+        needle = text.encode()
+        assert not any(needle in data for data in everything)
+        assert not any(text.encode("unicode_escape") in data for data in everything)
