@@ -9,8 +9,6 @@ from zoneinfo import ZoneInfo
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
-from rich.text import Text
 
 from ningju.cli import columns
 from ningju.cli.client import Client, connected, reason
@@ -23,7 +21,6 @@ Crs = Annotated[Literal["wgs84", "gcj02"], flag("--crs", "what the file's coordi
 TimeZone = Annotated[str, flag("--timezone", "of times without an offset")]
 Whole = Annotated[bool, flag("--whole", "what the file does not name is removed")]
 
-out = Console(soft_wrap=True, highlight=False)
 roster = typer.Typer(no_args_is_help=True, help="Teams and volunteers.")
 catalogue = typer.Typer(no_args_is_help=True, help="Service types and sites.")
 
@@ -52,9 +49,9 @@ def submit(
             if as_json:
                 typer.echo(json.dumps(told, ensure_ascii=False))
             elif "id" in told:
-                out.print(f"{told['line']}\t{told['id']}\t{told['zone']}")
+                typer.echo(f"{told['line']}\t{told['id']}\t{told['zone']}")
             else:
-                out.print(Text(f"{told['line']}\trefused\t{told['reason']}", style="red"))
+                typer.secho(f"{told['line']}\trefused\t{told['reason']}", fg="red")
     if not count:
         wrong(f"{source.name} holds no requests")
     if refused:
@@ -217,8 +214,8 @@ def _finish(told: list[tuple[str, Any]], faults: list[dict[str, Any]], as_json: 
         typer.echo(json.dumps({"taken": taken, "pending": pending, "refused": refused}, ensure_ascii=False))
     else:
         for one in refused:
-            out.print(Text(f"{one['list']}\t{one['id']}\t{one['field']}: {one['reason']}", style="red"))
-        out.print(
+            typer.secho(f"{one['list']}\t{one['id']}\t{one['field']}: {one['reason']}", fg="red")
+        typer.echo(
             f"{taken} taken, {len(refused)} refused" + (f", {pending} zones have not answered yet" if pending else "")
         )
     if refused:

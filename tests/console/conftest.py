@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
@@ -7,7 +7,14 @@ from httpx2 import ASGITransport, AsyncClient
 from ningju.console.app import create_app
 from ningju.console.services import Services
 from ningju.ledger.memory import MemoryStore
+from tests.console.logging_kept import logging_kept
 from tests.console.world import SetClock, World, service, zone_view
+
+
+@pytest.fixture(autouse=True)
+def _logging() -> Iterator[None]:
+    with logging_kept(silent=False):
+        yield
 
 
 @pytest.fixture
