@@ -144,11 +144,13 @@ def admit(
     faults += crew_faults(demands, directory.skills if request.demands else None)
     duration_s = request.duration_s or (service.duration_s if service else 60)
     faults += window_faults(request.windows, timedelta(seconds=duration_s), received_at)
+    request_id = derive_id("request", command_id)
+    person = _person(request, request_id)
+    if person is not None and "\0" in person.name + person.phone + person.address + person.note:
+        faults.append(Fault("body", "nul", "must not hold NUL characters"))  # PostgreSQL keeps none
     if faults or zone is None or place is None:
         raise IntakeRefused(*faults)
 
-    request_id = derive_id("request", command_id)
-    person = _person(request, request_id)
     spec = RequestSpec(
         request_id=request_id,
         service_type=request.service_type,

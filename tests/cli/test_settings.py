@@ -1,0 +1,84 @@
+"""Settings and logs."""
+
+import io
+import json
+import logging
+from pathlib import Path
+
+import pytest
+import structlog
+from pydantic import ValidationError
+
+from ningju import logs
+from ningju.settings import DemoSettings, Settings
+
+
+def test_settings_come_from_their_twins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NINGJU_DATA", "/srv/ningju")
+    monkeypatch.setenv("NINGJU_PORT", "9000")
+    monkeypatch.setenv("NINGJU_ROLES", '["api", "zones"]')
+    told = Settings()
+
+    assert told.database_url == "sqlite:////srv/ningju/ningju.db"
+    assert (told.port, told.roles) == (9000, ("api", "zones"))
+    assert Settings(port=9001).port == 9001
+
+
+def test_a_password_in_an_address_is_not_shown() -> None:
+    told = DemoSettings(database="postgresql://ningju:secret@db/ningju")  # type: ignore[arg-type]
+
+    assert "secret" not in repr(told)
+    assert "secret" in told.database_url
+
+
+@pytest.mark.parametrize(
+    ("host", "there"),
+    [
+        ("127.0.0.1", True),
+        ("localhost", True),
+        ("::1", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("example.org", False),
+    ],
+)
+def test_only_the_loopback_is_the_loopback(host: str, there: bool) -> None:
+    assert Settings(host=host).on_loopback is there
+
+
+@pytest.mark.parametrize("wrong", [{"port": -1}, {"roles": ()}, {"wait_s": 1000}, {"dada": Path()}])
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Settings(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_line_of_log_is_one_json_object_with_its_action() -> None:
+    out = io.StringIO()
+    logs.configure("info", "json", out)
+    structlog.get_logger("ningju.x").info("command enqueued", action="command.enqueue", zone="north")
+    structlog.get_logger("ningju.x").debug("not shown", action="x")
+    (line,) = out.getvalue().splitlines()
+
+    told = json.loads(line)
+    assert (told["event"], told["action"], told["zone"], told["level"]) == (
+        "command enqueued",
+        "command.enqueue",
+        "north",
+        "info",
+    )
+
+
+def test_what_an_exception_quotes_stays_out_of_the_log() -> None:
+    out = io.StringIO()
+    logs.configure("info", "json", out)
+    try:
+        raise ValueError("cannot store 李桂英, 13800001111")
+    except ValueError:
+        logging.getLogger("library").exception("failed for 138-0000-1111, li@example.org")
+        structlog.get_logger("ningju.x").exception("ended", action="crashed")
+    text = out.getvalue()
+
+    assert len(text.splitlines()) == 2
+    assert all(json.loads(line)["error"] == "ValueError" for line in text.splitlines())
+    for secret in ("李桂英", "13800001111", "138-0000-1111", "li@example.org"):
+        assert secret not in text
