@@ -104,6 +104,8 @@ def _shown(queues: list[dict[str, Any]]) -> Group:
         Column("due", min_width=11, no_wrap=True),
         "crew",
         "alarms",
+        box=None,  # in eighty columns there is no room for lines
+        pad_edge=False,
     )
     for one in queues:
         for row in one["requests"]:
