@@ -12,7 +12,7 @@ PEOPLE_A_COMMAND = 200
 def beginning(district: District) -> Iterator[tuple[str, Command]]:
     """Yield zone and command, in an order in which each finds what it needs.
 
-    Teams come before their members, so that leaders and members know their team.
+    Teams come before their members, so that leaders and members know their team. Homes are rounded as at every edge.
     """
     for config in district.zones:
         yield config.id, ConfigureZone(config=config, policy=district.policy)
@@ -22,7 +22,11 @@ def beginning(district: District) -> Iterator[tuple[str, Command]]:
     for config in district.zones:
         teams = tuple(team for team in district.teams if team.zone == config.id)
         names = {team.id for team in teams}
-        members = [volunteer for volunteer in district.volunteers if volunteer.team in names]
+        members = [
+            volunteer.changed(home=volunteer.home.coarse())
+            for volunteer in district.volunteers
+            if volunteer.team in names
+        ]
         yield config.id, ChangeRoster(teams=teams)
         for first in range(0, len(members), PEOPLE_A_COMMAND):
             yield config.id, ChangeRoster(volunteers=tuple(members[first : first + PEOPLE_A_COMMAND]))

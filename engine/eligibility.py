@@ -22,6 +22,9 @@ LimitRule = Literal["daily_limit", "weekly_limit", "offers_limit"]
 MODES: tuple[TravelMode, ...] = ("walk", "bicycle", "transit", "car")
 SECOND = timedelta(seconds=1)
 DAY_S = 86_400
+RELUCTANCE_M = 30
+"""How much farther somebody may live who was asked once less in the last week, in metres."""
+
 ALWAYS = p.Span(start=-p.FOREVER, end=p.FOREVER)
 
 
@@ -239,7 +242,7 @@ def build_volunteer(
         reach=volunteer.reach_m,
         travel=MODES.index(volunteer.travel),
         load=len(entries),
-        reluctance=60 * asked,
+        reluctance=RELUCTANCE_M * asked,
     )
 
 

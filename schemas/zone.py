@@ -22,15 +22,19 @@ class TravelSpeeds(Frozen):
 
 
 class Weights(Frozen):
-    """Weights of cost terms inside their levels (levels are ordered, so these never trade across)."""
+    """Weights of cost terms inside their levels (levels are ordered, so these never trade across).
+
+    ``travel`` weighs seconds, ``distance`` metres: people say yes to what is near, whatever they travel by.
+    """
 
     left_out: tuple[int, int, int, int, int] = (1, 2, 4, 8, 16)
     told_otherwise: int = 1
     lateness: int = 1
     continuity: int = 600
     preference: int = 1
-    fairness: int = 300
-    travel: int = 1
+    fairness: int = 60
+    travel: int = 0
+    distance: int = 1
     scarcity: int = 200
 
 

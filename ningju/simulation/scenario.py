@@ -24,9 +24,10 @@ VOLUNTEERS = {"changning": 5_300, "heatwave": 5_300, "tiny": 300}
 DAYS = {"changning": 1, "heatwave": 3, "tiny": 1}
 HEAT = 2.0
 
-# Half of the people who answer take longer than five minutes: an offer that expires sooner only burns them up. The crew
+# Half of the people who answer take longer than five minutes: an offer that expires sooner only burns them up; and who
+# answers within a quarter of an hour is heard with the next step of five minutes, so a little more than that. The crew
 # of a visit that is asked for at short notice may be complete late, and a neighbour's neighbour may lend.
-POLICY = Policy(offer_expiry_min_s=900, cut_off_share=0.3, referral_hops=4)
+POLICY = Policy(offer_expiry_s=1_980, offer_expiry_min_s=1_020, cut_off_share=0.3, referral_hops=4)
 
 NAMES = tuple(VOLUMES)
 
