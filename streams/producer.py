@@ -48,7 +48,13 @@ class BatchProducer:
         self._places: dict[tuple[int, bytes], int] = {}
 
     async def start(self) -> None:
-        """Connect."""
+        """Connect.
+
+        Raises
+        ------
+        engine.ports.Unavailable
+            When no broker answers.
+        """
         self._client = AIOKafkaProducer(
             bootstrap_servers=self._bootstrap,
             acks="all",
@@ -57,7 +63,12 @@ class BatchProducer:
             max_request_size=self._max_bytes,
             request_timeout_ms=15_000,
         )
-        await self._client.start()
+        try:
+            await self._client.start()
+        except KafkaError as error:
+            await self._client.stop()
+            self._client = None
+            raise Unavailable(f"no Kafka broker answers at {self._bootstrap}; start it, or name another") from error
 
     async def stop(self) -> None:
         """Send what is left and disconnect; a broker that is gone is not waited for."""

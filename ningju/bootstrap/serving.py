@@ -39,7 +39,8 @@ async def serve(settings: Settings) -> int:
     try:
         if not await _first(starting, told):
             return DONE
-        await prepare(system)
+        if not await _first(asyncio.create_task(prepare(system)), told):
+            return DONE
         system.prepared.set()
         ended = asyncio.create_task(system.wait())
         await _first(ended, told)
@@ -49,7 +50,7 @@ async def serve(settings: Settings) -> int:
         return WRONG_USE
     except Unavailable as missing:
         log.error("something is missing", action="missing", reason=str(missing))
-        return MISSING
+        return NO if system.prepared.is_set() else MISSING  # it was there: worth another try
     except Exception:
         log.exception("ended by a fault", action="crashed")
         return NO

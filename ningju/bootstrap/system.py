@@ -160,11 +160,16 @@ class System:
         await self.matcher.run()
 
     async def _run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            running = group.create_task(self.pipeline.run(), name="pipeline")
-            if self.server is not None:
-                serving = group.create_task(self.server.run_until_told(), name="console")
-                serving.add_done_callback(lambda _: running.cancel())
+        try:
+            async with asyncio.TaskGroup() as group:
+                running = group.create_task(self.pipeline.run(), name="pipeline")
+                if self.server is not None:
+                    serving = group.create_task(self.server.run_until_told(), name="console")
+                    serving.add_done_callback(lambda _: running.cancel())
+        except BaseExceptionGroup as faults:
+            if len(faults.exceptions) == 1:  # one fault is told as itself: its kind decides the exit code
+                raise faults.exceptions[0] from faults
+            raise
 
     async def wait(self) -> None:
         """Wait until the system ends.
