@@ -19,7 +19,7 @@ PROJECT := $(INSTALL) --no-deps --no-build-isolation --editable .
 UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-header --quiet --group build
 
-.PHONY: help demo test test-real check lint format bench lock
+.PHONY: help demo test test-real kill check lint format bench lock
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ test: $(DEV) ## every test of what pip brings; ARGS="tests/solvers -x"
 
 test-real: $(DEV) ## tests against real Kafka and Chromium; fails where they cannot be had
 	$(BIN)/python -m pytest -m real $(ARGS)
+
+kill: $(DEV) ## kill -9 with 20 seeds on SQLite and 20 on PostgreSQL: minutes
+	CHAOS_ROUNDS=5 $(BIN)/python -m pytest -s tests/chaos/test_kill.py $(ARGS)
 
 check: ## all that CI runs
 	CI=true .ci/run

@@ -73,10 +73,12 @@ class Oracle:
     async def send(self, calls: list[Call]) -> None:
         """Send all at once; who gets no answer keeps none."""
         limits = httpx2.Limits(max_connections=len(calls) + 1)
-        async with httpx2.AsyncClient(base_url=self.url, limits=limits, timeout=60) as client:
-            async with asyncio.TaskGroup() as group:
-                for call in calls:
-                    group.create_task(self._send(client, call))
+        async with (
+            httpx2.AsyncClient(base_url=self.url, limits=limits, timeout=60) as client,
+            asyncio.TaskGroup() as group,
+        ):
+            for call in calls:
+                group.create_task(self._send(client, call))
 
     async def _send(self, client: httpx2.AsyncClient, call: Call) -> None:
         try:
