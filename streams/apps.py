@@ -16,6 +16,10 @@ from streams.driver import Transport
 log = logging.getLogger(__name__)
 
 
+SESSION_S = 10.0
+"""Seconds after which a member that was killed is forgotten: so long its partitions stand still. Faust would wait 60."""
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """Where the broker is and how to consume from it.
@@ -85,6 +89,8 @@ class RoleApp(faust.App):
             topic_disable_leader=True,
             processing_guarantee="at_least_once",
             consumer_auto_offset_reset="earliest",
+            broker_session_timeout=SESSION_S,
+            broker_heartbeat_interval=SESSION_S / 4,
             broker_commit_interval=connection.commit_s,
             broker_commit_every=1_000_000,  # by time alone: committing inside the fetch loop holds up the fetching
             key_serializer="raw",
