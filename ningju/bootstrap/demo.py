@@ -18,6 +18,7 @@ from rich.text import Text
 from engine.ports import Unavailable
 from ningju import logs
 from ningju.bootstrap.clock import ContinuedClock
+from ningju.bootstrap.lock import sole_writer
 from ningju.bootstrap.preparing import Unusable, accepted, setup
 from ningju.bootstrap.server import LoopbackTaken
 from ningju.bootstrap.serving import DONE, MISSING, NO, WRONG_USE
@@ -111,13 +112,16 @@ def fresh_folder(settings: DemoSettings) -> None:
     ------
     Unusable
         When the folder holds something that is not a demo's.
+    ningju.bootstrap.lock.LedgerTaken
+        When that demo is still running.
     """
     folder = settings.data
     mark = folder / MARK
     if folder.exists() and any(folder.iterdir()):
         if not mark.exists():
             raise Unusable(f"{folder} holds something that no demo made; name another folder with --data")
-        shutil.rmtree(folder)
+        with sole_writer(settings.database_url):  # a demo that goes on running keeps its ledger
+            shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     mark.touch()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import datetime
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from engine.explaining import explain
 from engine.ports import Clock, Notifier, Planner, Stats
 from engine.zone import Zone
 from ningju.bootstrap.admitting import Admission
+from ningju.bootstrap.lock import sole_writer
 from ningju.bootstrap.server import WebServer
 from ningju.bootstrap.store import RingingStore, open_store
 from ningju.console.app import create_app
@@ -76,6 +78,7 @@ class System:
         self._services = Services(ready=self.unready, explain=self.explain, stats=self.stats, wait_s=settings.wait_s)
         self.prepared = asyncio.Event()
         self._main: asyncio.Task[None] | None = None
+        self._held = ExitStack()
         self.store: InspectableStore
         self.pipeline: Pipeline
         self.matcher: MatchLoop
@@ -95,7 +98,10 @@ class System:
             Whatever keeps a part from starting; what had started is stopped.
         """
         settings = self.settings
-        self.store = await open_store(settings, self.clock, stepped=self.stepped)
+        with ExitStack() as held:
+            held.enter_context(sole_writer(settings.database_url))
+            self.store = await open_store(settings, self.clock, stepped=self.stepped)
+            self._held = held.pop_all()
         try:
             if Role.API in self.roles:
                 self.server = WebServer(self._console_app(), settings.host, settings.port)
@@ -198,6 +204,7 @@ class System:
         if self._broker is not None:
             self._broker.stop()
         await self.store.close()
+        self._held.close()
 
     async def unready(self) -> Mapping[str, str]:
         """Parts that are not ready, with what they wait for."""

@@ -1,0 +1,55 @@
+"""One process writes a SQLite ledger: who starts takes its lock, and whoever comes second is told so."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+
+class LedgerTaken(ValueError):
+    """Another process writes this ledger.
+
+    Parameters
+    ----------
+    holder
+        Its process id, as far as is known.
+    """
+
+    def __init__(self, ledger: Path, holder: str) -> None:
+        who = f"process {holder}" if holder else "another process"
+        super().__init__(f"{who} runs on {ledger} already; stop it, or name another folder with --data")
+
+
+@contextmanager
+def sole_writer(url: str) -> Iterator[None]:
+    """Be the only process that runs on a ledger; databases other than SQLite's files need no such thing.
+
+    Notes
+    -----
+    The system lets go of the lock when the process ends, however it ends. The file stays: removing it would let two
+    processes hold locks on two files of one name. Commands that look after a ledger (``verify``, ``rebuild``) take no lock.
+
+    Raises
+    ------
+    LedgerTaken
+        When another process is.
+    """
+    address = None if url == "memory:" else make_url(url)
+    if address is None or address.get_backend_name() != "sqlite" or address.database in {None, "", ":memory:"}:
+        yield
+        return
+    ledger = Path(str(address.database))
+    ledger.parent.mkdir(parents=True, exist_ok=True)
+    with ledger.with_name(f"{ledger.name}.lock").open("a+", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as held:
+            file.seek(0)
+            raise LedgerTaken(ledger, file.read(20).strip()) from held
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
