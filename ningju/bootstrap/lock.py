@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import make_url
-
 
 class LedgerTaken(ValueError):
     """Another process writes this ledger.
@@ -37,11 +35,10 @@ def sole_writer(url: str) -> Iterator[None]:
     LedgerTaken
         When another process is.
     """
-    address = None if url == "memory:" else make_url(url)
-    if address is None or address.get_backend_name() != "sqlite" or address.database in {None, "", ":memory:"}:
+    ledger = _file_of(url)
+    if ledger is None:
         yield
         return
-    ledger = Path(str(address.database))
     ledger.parent.mkdir(parents=True, exist_ok=True)
     with ledger.with_name(f"{ledger.name}.lock").open("a+", encoding="ascii") as file:
         try:
@@ -53,3 +50,9 @@ def sole_writer(url: str) -> Iterator[None]:
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield
+
+
+def _file_of(url: str) -> Path | None:
+    scheme, _, rest = url.partition("://")
+    name = rest.partition("?")[0].removeprefix("/")  # sqlite:///relative, sqlite:////absolute
+    return Path(name) if scheme.partition("+")[0] == "sqlite" and name and name != ":memory:" else None
