@@ -3,8 +3,9 @@
 import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal, get_args
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.base import Identifier
@@ -55,6 +56,28 @@ class Settings(BaseSettings):
     drain_s: Annotated[float, Field(ge=0, le=600)] = 10.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
+
+    @field_validator("database")
+    @classmethod
+    def _known(cls, address: SecretStr | None) -> SecretStr | None:
+        """Refuse at once what no ledger stands on; the address itself is not repeated, for it may hold a password."""
+        if address is None:
+            return None
+        scheme, colon, _ = address.get_secret_value().partition("://")
+        if not colon or scheme.partition("+")[0] not in {"sqlite", "postgresql"}:
+            raise ValueError("give an address such as postgresql://user@host/name or sqlite:///file.db")
+        try:
+            urlsplit(address.get_secret_value()).port  # noqa: B018 - reading it checks it
+        except ValueError:
+            raise ValueError(
+                "the port of the address is no number; write @ and : in a password as %40 and %3A"
+            ) from None
+        return address
+
+    @property
+    def shared(self) -> bool:
+        """Whether several processes may write the ledger at the same time."""
+        return not self.database_url.startswith("sqlite")
 
     @property
     def database_url(self) -> str:

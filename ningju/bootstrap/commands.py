@@ -22,7 +22,7 @@ def up(settings: Settings) -> int:
 def worker(role: Role, settings: Settings) -> int:
     """Run one role; whatever runs it starts it again when it ends by a fault."""
     logs.configure(settings.log_level, settings.log_format)
-    if settings.database is None:
+    if not settings.shared:
         Console(stderr=True).print(
             "[red]Roles in several processes need PostgreSQL: give --database, or run everything with `ningju up`[/red]"
         )

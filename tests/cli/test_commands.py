@@ -58,6 +58,9 @@ def test_a_worker_alone_needs_a_database_that_processes_can_share(cli: Cli) -> N
     done = cli("worker", "zones")
     assert done.code == 2
     assert "PostgreSQL" in done.err
+    done = cli("worker", "zones", "--database", "sqlite:///x.db", "--broker", "127.0.0.1:1")
+    assert done.code == 2
+    assert "PostgreSQL" in done.err
 
 
 def test_a_roster_is_imported_into_the_zones_of_its_teams(cli: Cli, server: Server, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import structlog
 from pydantic import ValidationError
 
 from ningju import logs
+from ningju.cli.exits import Stop
+from ningju.cli.flags import settings
 from ningju.settings import DemoSettings, Settings
 
 
@@ -29,6 +31,16 @@ def test_a_password_in_an_address_is_not_shown() -> None:
 
     assert "secret" not in repr(told)
     assert "secret" in told.database_url
+
+
+@pytest.mark.parametrize(
+    "address", ["garbage", "mysql://db/ningju", "postgres://db/ningju", "postgresql://u:se@cret:x/n"]
+)
+def test_a_database_that_no_ledger_stands_on_is_refused_without_repeating_its_address(address: str) -> None:
+    with pytest.raises(Stop, match="database: ") as wrong:
+        settings(Settings, database=address)
+    assert wrong.value.code == 2
+    assert not any(part in str(wrong.value) for part in ("garbage", "mysql", "cret"))
 
 
 @pytest.mark.parametrize(
