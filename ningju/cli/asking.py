@@ -5,6 +5,7 @@ import time
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console, Group
@@ -14,7 +15,7 @@ from rich.text import Text
 
 from ningju.cli.client import Client, connected, reason
 from ningju.cli.exits import NO, complain, missing, wrong
-from ningju.cli.flags import OPERATOR, URL, Actor, Json, Url, Zone, flag
+from ningju.cli.flags import OPERATOR, URL, Actor, Json, TimeZone, Url, Zone, flag, time_zone
 
 EVERY_S = 2.0
 UNITS = {"window": "s", "reach": "m", "service_reach": "m"}
@@ -26,23 +27,24 @@ def queue(
     zone: Zone = None,
     watch: Annotated[bool, flag("--watch", "show it anew every two seconds, until Ctrl-C")] = False,
     limit: Annotated[int, flag("--limit", "rows for each zone", min=1, max=5000)] = 50,
+    timezone: TimeZone = "Asia/Shanghai",
     as_json: Json = False,
 ) -> None:
     """Show open requests: alarms first, then by priority, then by what is due first."""
-    console = Console()
+    console, times = Console(), time_zone(timezone)
     with connected(url, actor) as client:
         if not watch:
             queues = _queues(client, zone, limit)
             if as_json:
                 typer.echo(json.dumps(queues, ensure_ascii=False))
             else:
-                console.print(_shown(queues))
+                console.print(shown(queues, times))
             return
         try:
-            with Live(_shown(_queues(client, zone, limit)), console=console, auto_refresh=False) as live:
+            with Live(shown(_queues(client, zone, limit), times), console=console, auto_refresh=False) as live:
                 while True:
                     time.sleep(EVERY_S)
-                    live.update(_shown(_queues(client, zone, limit)), refresh=True)
+                    live.update(shown(_queues(client, zone, limit), times), refresh=True)
         except KeyboardInterrupt:
             return
 
@@ -94,36 +96,32 @@ def _queues(client: Client, zone: str | None, limit: int) -> list[dict[str, Any]
     return [client.json(f"/zones/{name}/queue", limit=limit) for name in zones]
 
 
-def _shown(queues: list[dict[str, Any]]) -> Group:
+def shown(queues: list[dict[str, Any]], zone: ZoneInfo) -> Group:
+    """Lay queues out so that eighty columns are enough."""
     table = Table(
         "zone",
-        Column("request", min_width=36, no_wrap=True),  # to be copied into the next command
         "state",
-        Column("prio", justify="right"),
-        "service",
+        Column("request", min_width=36, no_wrap=True),  # to be copied into the next command
         Column("due", min_width=11, no_wrap=True),
         "crew",
-        "alarms",
         box=None,  # in eighty columns there is no room for lines
         pad_edge=False,
+        collapse_padding=True,
     )
     for one in queues:
         for row in one["requests"]:
             seats = (row["visit"] or {}).get("seats", [])
             taken = sum(seat["state"] in {"accepted", "arrived"} for seat in seats)
+            alarms = ", ".join(row["alarms"]).replace("_", " ")
+            what = Text(f"{row['service_type']}, priority {row['priority']}")
+            if alarms:
+                what.append(f"\n{alarms}", style="red")
             table.add_row(
                 row["zone"],
-                row["request_id"],
                 row["state"].replace("_", " "),
-                str(row["priority"]),
-                row["service_type"],
-                _when(row["windows"][-1]["end"]),
+                what.append(f"\n{row['request_id']}", style="dim"),
+                f"{datetime.fromisoformat(row['windows'][-1]['end']).astimezone(zone):%m-%d %H:%M}",
                 f"{taken}/{row['crew']}",
-                Text(", ".join(row["alarms"]).replace("_", " "), style="red"),
             )
     total = sum(one["open"] for one in queues)
     return Group(table, Text(f"{total} open in {len(queues)} zones"))
-
-
-def _when(text: str) -> str:
-    return f"{datetime.fromisoformat(text).astimezone():%m-%d %H:%M}"

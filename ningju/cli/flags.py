@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import typer
 from pydantic import ValidationError
@@ -33,6 +34,7 @@ LogFormat = Annotated[str | None, flag("--log-format", "auto, json or console")]
 Url = Annotated[str, flag("--url", "where Ningju answers")]
 Json = Annotated[bool, flag("--json", "JSON for scripts")]
 Zone = Annotated[str | None, flag("--zone", "one zone alone")]
+TimeZone = Annotated[str, flag("--timezone", "of times that say none, and of those that are shown")]
 Actor = Annotated[str, flag("--actor", "who acts, as kind:id")]
 
 URL = "http://127.0.0.1:8080"
@@ -52,3 +54,17 @@ def settings(kind: type[S], **given: Any) -> S:
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False)]
         wrong("; ".join(faults))
+
+
+def time_zone(name: str) -> ZoneInfo:
+    """Find a time zone.
+
+    Raises
+    ------
+    Stop
+        With *wrong use* when there is none of that name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        wrong(f"--timezone: {name!r} is no time zone such as Asia/Shanghai")

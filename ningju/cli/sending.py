@@ -14,11 +14,10 @@ from ningju.cli import columns
 from ningju.cli.client import Client, connected, reason
 from ningju.cli.exits import NO, complain, missing, wrong
 from ningju.cli.files import Record, Source, read, records, table, whole, workbook
-from ningju.cli.flags import OPERATOR, URL, Actor, Json, Url, flag
+from ningju.cli.flags import OPERATOR, URL, Actor, Json, TimeZone, Url, flag, time_zone
 from schemas.place import Place
 
 Crs = Annotated[Literal["wgs84", "gcj02"], flag("--crs", "what the file's coordinates are; Chinese maps use gcj02")]
-TimeZone = Annotated[str, flag("--timezone", "of times without an offset")]
 Whole = Annotated[bool, flag("--whole", "what the file does not name is removed")]
 
 roster = typer.Typer(no_args_is_help=True, help="Teams and volunteers.")
@@ -39,7 +38,7 @@ def submit(
 
     A row's own `id` is its Idempotency-Key: the file can be sent again, and an id with other content is refused.
     """
-    source, zone, run = read(file), _zone(timezone), uuid4()
+    source, zone, run = read(file), time_zone(timezone), uuid4()
     refused = count = 0
     with connected(url, actor) as client:
         for record in records(source):
@@ -236,10 +235,3 @@ def _converted(item: Any, crs: str) -> Any:
             except ValidationError:
                 raise ValueError(f"{name}: must be lon and lat in degrees") from None
     return item
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        wrong(f"--timezone: {name!r} is no time zone such as Asia/Shanghai")

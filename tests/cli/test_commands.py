@@ -3,12 +3,15 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import typer
 from openpyxl import Workbook
+from rich.console import Console
 
 from ningju.cli.app import app
+from ningju.cli.asking import shown
 from schemas.base import derive_id
 from schemas.problem import Problem
 from tests.cli.conftest import Cli
@@ -127,7 +130,37 @@ def test_the_queue_shows_what_waits(cli: Cli, server: Server, tmp_path: Path) ->
 
     assert json.loads(done.out)[0]["requests"][0]["priority"] == 5
     assert request_id in cli("queue").out
+    assert cli("queue", "--timezone", "Nowhere/Else").code == 2
     assert cli("queue", "--zone", "atlantis").code == 2
+
+
+def test_in_eighty_columns_each_row_of_the_queue_can_be_read_and_its_id_copied(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    row = {
+        "zone": "chengjiaqiao",
+        "request_id": str(derive_id("a request")),
+        "state": "under_way",
+        "priority": 3,
+        "service_type": "emergency-check",
+        "windows": [{"start": "2026-03-02T14:00:00Z", "end": "2026-03-02T16:00:00Z"}],
+        "crew": 2,
+        "alarms": ["needs_operator"],
+        "visit": {"seats": [{"state": "accepted"}, {"state": "offered"}]},
+    }
+    queues = [{"zone": "chengjiaqiao", "open": 1, "requests": [row]}]
+    Console(width=80).print(shown(queues, ZoneInfo("Asia/Shanghai")))
+    printed = capsys.readouterr().out
+    for text in (
+        "chengjiaqiao",
+        "under way",
+        "emergency-check",
+        "needs operator",
+        row["request_id"],
+        "03-03 00:00",
+        "1/2",
+    ):
+        assert str(text) in printed
 
 
 def test_explaining_says_no_for_a_request_that_nobody_knows(cli: Cli, server: Server) -> None:
