@@ -61,7 +61,10 @@ async def put_catalogue(
     told: Annotated[CatalogueIn, Depends(body(CatalogueIn, limit=ROSTER_LIMIT))],
     mode: Mode = "whole",
 ) -> Response:
-    """Set the catalogue of all zones: common service types everywhere, featured ones and sites in their own zone."""
+    """Set the catalogue of all zones: common service types everywhere, featured ones and sites in their own zone.
+
+    What a list that is sent does not name leaves; a list that is not sent stays.
+    """
     views = await site.store.zones()
     sieve = Sieve()
     types, sites = _sift(told, sieve, Directory.of(views))
@@ -82,7 +85,7 @@ async def put_zone_catalogue(
     told: Annotated[CatalogueIn, Depends(body(CatalogueIn, limit=ROSTER_LIMIT))],
     mode: Mode = "whole",
 ) -> Response:
-    """Set one zone's catalogue, or with ``mode=patch`` add, replace and remove."""
+    """Set the lists of one zone's catalogue that are sent, or with ``mode=patch`` add, replace and remove."""
     views = {view.zone: view for view in await site.store.zones()}
     if zone not in views:
         raise not_found("zone", zone)
@@ -134,8 +137,8 @@ def _parts(view: ZoneView, told: CatalogueIn, sieve: Sieve, types: Types, sites:
     old_sites = {item.id: item for item in view.sites}
     removed_types, removed_sites = set(told.removed_service_types), set(told.removed_sites)
     if mode == "whole":
-        removed_types |= set(old_types) - sieve.named("service_types")
-        removed_sites |= set(old_sites) - sieve.named("sites")
+        removed_types |= sieve.leaving("service_types", told, old_types, types)
+        removed_sites |= sieve.leaving("sites", told, old_sites, sites)
     removed_types &= set(old_types) - set(types)
     removed_sites &= set(old_sites) - set(sites)
 

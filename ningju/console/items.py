@@ -63,6 +63,18 @@ class Sieve:
         """Ids of refused items: they are neither taken nor, being named, removed."""
         return {item.id for item in self.refused if item.list == where and item.id is not None}
 
+    def leaving(self, where: str, told: Frozen, old: Iterable[str], good: Iterable[str]) -> set[str]:
+        """Ids that leave because a whole list does not name them.
+
+        A list that was not sent says nothing. Nor does one of which nothing could be read, or in which a refused item has no
+        id: it may have meant anybody.
+        """
+        taken, refused = set(good), [item for item in self.refused if item.list == where]
+        silent = where not in told.model_fields_set
+        if silent or (refused and not taken) or any(item.id is None for item in refused):
+            return set()
+        return set(old) - taken - self.named(where)
+
 
 def chunks(items: Iterable[M], budget: int = COMMAND_BYTES) -> Iterator[list[M]]:
     """Divide items so that each part's JSON stays within ``budget`` bytes (a single item may be larger)."""

@@ -71,7 +71,7 @@ async def put_roster(
     told: Annotated[RosterIn, Depends(body(RosterIn, limit=ROSTER_LIMIT))],
     mode: Mode = "whole",
 ) -> Response:
-    """Replace a roster (``mode=whole``: who is not named leaves), or add, replace and remove (``mode=patch``)."""
+    """Replace a roster (``mode=whole``: who is not named in a list that is sent leaves), or add, replace and remove (``mode=patch``)."""
     if await site.store.zone(zone) is None:
         raise not_found("zone", zone)
     old_teams, old_volunteers = await _roster(site, zone)
@@ -80,8 +80,8 @@ async def put_roster(
 
     removed_teams, removed_volunteers = set(told.removed_teams), set(told.removed_volunteers)
     if mode == "whole":
-        removed_teams |= set(old_teams) - set(teams) - sieve.named("teams")
-        removed_volunteers |= set(old_volunteers) - set(volunteers) - sieve.named("volunteers")
+        removed_teams |= sieve.leaving("teams", told, old_teams, teams)
+        removed_volunteers |= sieve.leaving("volunteers", told, old_volunteers, volunteers)
     removed_teams &= set(old_teams) - set(teams)
     removed_volunteers &= set(old_volunteers) - set(volunteers)
     removed_teams -= {old_volunteers[name].team for name in set(old_volunteers) - removed_volunteers - set(volunteers)}

@@ -115,6 +115,30 @@ async def test_the_whole_roster_removes_who_is_not_named_and_a_patch_does_not(wo
     assert seen["patch"] == []
 
 
+@pytest.mark.parametrize(
+    ("body", "gone"),
+    [
+        ({}, ()),
+        ({"teams": [team()]}, ()),
+        ({"volunteers": [volunteer("v1", of="t77")]}, ()),
+        ({"volunteers": [volunteer("v1"), {"name": "who"}]}, ()),
+        ({"volunteers": [volunteer("v1")]}, ("v2", "v3")),
+        ({"volunteers": []}, ("v1", "v2", "v3")),
+    ],
+)
+async def test_nobody_leaves_by_a_list_that_was_not_sent_or_not_understood(
+    world: World, body: dict[str, Any], gone: tuple[str, ...]
+) -> None:
+    await standing(world, "v1", "v2", "v3")
+    await world.client.put(ROSTER, json=body, headers={"Prefer": "wait=0"})
+
+    removed = [
+        name for c in await world.open() if isinstance(c.command, ChangeRoster) for name in c.command.removed_volunteers
+    ]
+    assert tuple(removed) == gone
+    assert not any(c.command.removed_teams for c in await world.open() if isinstance(c.command, ChangeRoster))
+
+
 async def test_what_the_zone_refuses_is_told_for_each_item(world: World) -> None:
     body = {"teams": [team()], "volunteers": [volunteer()]}
     answer = await put(world, ROSTER, body, "rejected", "unknown_skill", "the catalogue knows no such skill")
@@ -201,6 +225,15 @@ async def test_the_catalogue_that_is_shown_can_be_put_back_and_changes_nothing(w
     await world.client.put("/api/v1/catalogue", json=body, headers={"Prefer": "wait=0"})
     gone = [c.command.removed_service_types for c in await world.open() if isinstance(c.command, ChangeCatalogue)]
     assert gone == [("elder-visit",), ("elder-visit",)]
+
+
+async def test_service_types_are_set_without_saying_anything_of_sites(world: World) -> None:
+    shown = (await world.client.get("/api/v1/zones/north/catalogue")).json()
+    body = {"service_types": shown["service_types"][1:]}
+    await world.client.put("/api/v1/zones/north/catalogue", json=body, headers={"Prefer": "wait=0"})
+    (change,) = [c.command for c in await world.open() if isinstance(c.command, ChangeCatalogue)]
+    assert len(change.removed_service_types) == 1
+    assert change.removed_sites == ()
 
 
 @pytest.mark.parametrize(
