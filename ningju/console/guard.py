@@ -1,4 +1,4 @@
-"""The outermost layer: counts calls, and turns what nobody expected into a problem and one line of log."""
+"""The outermost layer: counts calls, refuses orders of other sites, turns what nobody expected into a problem and a log."""
 
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -40,7 +40,10 @@ class Guard:
             await send(message)
 
         try:
-            await self._app(scope, receive, watched)
+            if _from_another_site(scope):
+                await Problem(403, "cross-site", "give this order from Ningju itself").answer()(scope, receive, watched)
+            else:
+                await self._app(scope, receive, watched)
         except ClientDisconnect:
             status = status or 499
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer and the server goes on
@@ -53,6 +56,21 @@ class Guard:
         finally:
             route = getattr(scope.get("route"), "path", "none")
             self._metrics.called(scope["method"], route, status, time.perf_counter() - started)
+
+
+def _from_another_site(scope: Scope) -> bool:
+    """Whether a browser sends an order for a page of another site.
+
+    Whoever reaches the loopback is trusted until sign-in exists, and a browser that visits a strange page does. Programs
+    send neither header.
+    """
+    if scope["method"] in {"GET", "HEAD", "OPTIONS"}:
+        return False
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    if (site := headers.get("sec-fetch-site")) is not None:  # the browser's own word, whatever proxies do to the host
+        return site not in {"same-origin", "none"}
+    origin = headers.get("origin")
+    return origin is not None and origin.partition("://")[2] != headers.get("host")
 
 
 def _place(error: BaseException) -> str:

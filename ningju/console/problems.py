@@ -22,6 +22,7 @@ TITLES = {
     "not-found": "There is no such thing",
     "method-not-allowed": "This method is not served here",
     "key-reused": "The Idempotency-Key stands for another body",
+    "cross-site": "Pages of other sites may not give orders",
     "rejected": "The zone said no",
     "queue-full": "Too many commands are waiting",
     "unavailable": "The store cannot be reached",
