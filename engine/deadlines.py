@@ -4,6 +4,7 @@ All of it is a function of state and policy, so timers need not be stored and ch
 """
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from math import ceil
 
 from engine.quiet_hours import after_waking, waking
@@ -22,6 +23,7 @@ NOTICE_AGAIN = timedelta(days=1)
 """In a window longer than the notice, more starts come within it as time goes by: the matcher is told once a day."""
 
 
+@lru_cache(maxsize=1_024)
 def seconds(amount: float) -> timedelta:
     """A duration of the wire."""
     return timedelta(seconds=amount)

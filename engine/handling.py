@@ -37,7 +37,7 @@ class _Recorder:
     def write(self, facts: tuple[Fact, ...], now: datetime, actor: Actor, reason: str, causation_id: UUID) -> None:
         for fact in facts:
             before, version = self.state, self.state.version + 1
-            envelope = EventEnvelope(
+            envelope = EventEnvelope.built(
                 event_id=event_id(before.zone, version),
                 zone=before.zone,
                 version=version,
@@ -92,7 +92,7 @@ def handle(state: Zone, command: CommandEnvelope) -> Handled:
         recorder.write(decision.facts, now, command.actor, command.reason, command.command_id)
         recorder.fire_due(now)
     rejected = decision if isinstance(decision, Rejected) else None
-    outcome = Outcome(
+    outcome = Outcome.built(
         command_id=command.command_id,
         zone=state.zone,
         status="accepted" if rejected is None else "rejected",

@@ -86,9 +86,9 @@ def _zone_row(before: Zone, event: Event, zone: Zone) -> tuple[RowChange, ...]:
 
 def _roster_rows(before: Zone, event: RosterChanged, after: Zone) -> tuple[RowChange, ...]:
     zone, version = after.zone, after.version
-    rows = [RowChange("team", team.id, TeamView(zone=zone, version=version, team=team)) for team in event.teams]
+    rows = [RowChange("team", team.id, TeamView.built(zone=zone, version=version, team=team)) for team in event.teams]
     rows += [
-        RowChange("volunteer", person.id, VolunteerView(zone=zone, version=version, volunteer=person))
+        RowChange("volunteer", person.id, VolunteerView.built(zone=zone, version=version, volunteer=person))
         for person in event.volunteers
     ]
     rows += [RowChange("team", name, None) for name in event.removed_teams if name in before.teams]
@@ -98,7 +98,7 @@ def _roster_rows(before: Zone, event: RosterChanged, after: Zone) -> tuple[RowCh
 
 def _request_row(zone: Zone, record: RequestRecord) -> RowChange:
     spec, need, referred = record.spec, record.need, record.referred
-    view = RequestView(
+    view = RequestView.built(
         zone=zone.zone,
         request_id=record.request_id,
         version=record.seen,
@@ -135,7 +135,7 @@ def _visit_view(zone: Zone, record: RequestRecord, need: Need | None) -> VisitVi
     visit = record.visit
     if visit is None or need is None:
         return None
-    return VisitView(
+    return VisitView.built(
         visit_id=visit.visit_id,
         team=visit.team,
         window=visit.window,
@@ -146,7 +146,7 @@ def _visit_view(zone: Zone, record: RequestRecord, need: Need | None) -> VisitVi
 def _seat_view(zone: Zone, number: int, seat: Seat, need: Need) -> SeatView:
     offer = None if seat.offer_id is None else zone.offers.get(seat.offer_id)
     demand = need.demands[min(seat.demand, len(need.demands) - 1)]
-    return SeatView(
+    return SeatView.built(
         seat=number,
         skill=demand.skill,
         level=demand.level,
@@ -165,7 +165,7 @@ def _offer_row(
     volunteer: str | None = None,
     reason: str = "",
 ) -> RowChange:
-    view = OfferView(
+    view = OfferView.built(
         offer_id=offer.offer_id,
         zone=envelope.zone,
         version=envelope.version,

