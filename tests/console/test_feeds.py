@@ -54,13 +54,32 @@ async def test_one_zone_counts_by_its_version(world: World) -> None:
     assert (await world.client.get(URL, params={"zone": "atlantis"})).status_code == 404
 
 
-async def stream(world: World, services: Services, wanted: int, **call: Any) -> list[dict[str, str]]:
-    """Read a stream until it has given ``wanted`` events, then let the server drain."""
-    task = asyncio.create_task(
-        world.client.get(URL, headers={"Accept": "text/event-stream"} | call.pop("headers", {}), **call)
-    )
-    await asyncio.sleep(0.1)  # the transport gives the answer when it ends, so the server has to end it
-    services.stopping.set()
+async def stream(
+    world: World, services: Services, wanted: int, *, meanwhile: int = 0, **call: Any
+) -> list[dict[str, str]]:
+    """Read a stream that ``meanwhile`` so many events are added to, let the server drain, and expect ``wanted`` events."""
+    looks, heads = 0, world.store.heads
+
+    async def counted() -> dict[str, int]:
+        nonlocal looks
+        found = await heads()
+        looks += 1
+        return found
+
+    async def looked(times: int) -> None:
+        wanted_looks = looks + times
+        while looks < wanted_looks:
+            await asyncio.sleep(0.001)
+
+    world.store.heads = counted  # type: ignore[method-assign]
+    headers = {"Accept": "text/event-stream"} | call.pop("headers", {})
+    task = asyncio.create_task(world.client.get(URL, headers=headers, **call))
+    await asyncio.wait_for(looked(1), 60)  # it knows where it begins
+    if meanwhile:
+        await world.happen("north", meanwhile)
+    await asyncio.wait_for(looked(3), 60)
+    services.stopping.set()  # the transport gives the answer when it ends, so the server has to end it
+    world.store.heads = heads  # type: ignore[method-assign]
     answer = await asyncio.wait_for(task, 5)
     assert answer.headers["content-type"].startswith("text/event-stream")
     blocks = [block for block in answer.text.split("\n\n") if "data: " in block]
@@ -98,14 +117,7 @@ async def test_a_stream_of_one_zone_has_its_versions_as_ids(world: World, servic
 
 async def test_a_stream_from_now_tells_only_what_comes(world: World, services: Services) -> None:
     await world.happen("north", 3)
-
-    async def later() -> None:
-        await asyncio.sleep(0.03)
-        await world.happen("north")
-
-    task = asyncio.create_task(later())
-    events = await stream(world, services, 1, params={"after": "now"})
-    await task
+    events = await stream(world, services, 1, meanwhile=1, params={"after": "now"})
     assert json.loads(events[0]["data"])["version"] == 4
 
 
