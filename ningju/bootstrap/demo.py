@@ -78,6 +78,9 @@ async def demo(settings: DemoSettings, console: Console) -> int:
             boundaries=settings.boundaries,
             arrivals=settings.arrivals,
         )
+        for file in (settings.report, settings.picture):  # said before the run, not after it
+            if file is not None and not file.parent.is_dir() and file.parent != settings.data:
+                raise Unusable(f"{file.parent} is no folder; make it, or write {file.name} elsewhere")
         fresh_folder(settings)
         with (settings.data / "demo.log").open("a", encoding="utf-8") as lines:
             logs.configure(settings.log_level, "json", lines)

@@ -17,9 +17,8 @@ from schemas.report import Report
 
 
 def told(folder: Path, **changes: object) -> DemoSettings:
-    return DemoSettings(
-        data=folder, scenario="tiny", port=0, keep_running=False, report=folder.with_suffix(".json"), **changes
-    )
+    given = {"report": folder.with_suffix(".json")} | changes
+    return DemoSettings(data=folder, scenario="tiny", port=0, keep_running=False, **given)  # type: ignore[arg-type]
 
 
 async def events(settings: DemoSettings) -> list[Record]:
@@ -95,3 +94,12 @@ async def test_an_unknown_scenario_is_wrong_use(tmp_path: Path, screen: Console)
     settings = told(tmp_path / "day").model_copy(update={"scenario": "atlantis"})
     assert await demo(settings, screen) == 2
     assert "atlantis" in screen.file.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("file", ["report", "picture"])
+async def test_a_report_that_could_not_be_written_is_refused_before_the_run(tmp_path: Path, file: str) -> None:
+    said = Console(file=io.StringIO(), width=200)
+    settings = told(tmp_path / "day", **{file: tmp_path / "nowhere" / "report"})
+    assert await demo(settings, said) == 2
+    assert "is no folder" in said.file.getvalue()  # type: ignore[attr-defined]
+    assert not settings.data.exists()
