@@ -21,7 +21,8 @@ CHATTY = (
     "httpcore",
     "asyncio",
     "streams.driver",
-)  # the driver's is faust's own chatter under our name
+    "streams.apps",
+)  # the last two are faust's own chatter under our names
 
 
 def blank_numbers(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:

@@ -80,6 +80,16 @@ def test_a_line_of_log_is_one_json_object_with_its_action() -> None:
     )
 
 
+def test_what_libraries_chat_about_at_start_and_end_is_not_shown_and_their_complaints_are() -> None:
+    out = io.StringIO()
+    logs.configure("info", "json", out)
+    for name in ("streams.apps", "streams.driver", "aiokafka.consumer"):
+        logging.getLogger(name).info("[^-QuietMonitor]: Starting...")
+        logging.getLogger(name).warning("coordinator dead")
+
+    assert [json.loads(line)["event"] for line in out.getvalue().splitlines()] == ["coordinator dead"] * 3
+
+
 def test_what_an_exception_quotes_stays_out_of_the_log() -> None:
     out = io.StringIO()
     logs.configure("info", "json", out)
