@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 CONTENT_TYPE: Final = "application/json"
@@ -41,10 +42,16 @@ def encode_headers(*, id: str, type: str, source: str, **extensions: object) -> 
     **extensions
         Written under their own names, as text; ``None`` is left out.
     """
-    headers = [_SPEC_VERSION, ("ce_id", id.encode()), ("ce_type", type.encode()), ("ce_source", source.encode())]
+    headers = [_SPEC_VERSION, ("ce_id", id.encode()), _header("ce_type", type), _header("ce_source", source)]
     headers.append(_CONTENT_TYPE)
     headers += [(name, str(value).encode()) for name, value in extensions.items() if value is not None]
     return headers
+
+
+@lru_cache(maxsize=4_096)
+def _header(name: str, value: str) -> tuple[str, bytes]:
+    """One header of those that come again and again: kinds and zones are few."""
+    return (name, value.encode())
 
 
 def decode_headers(headers: Iterable[tuple[str, bytes]] | Mapping[str, bytes] | None) -> dict[str, str]:
