@@ -125,7 +125,7 @@ def fresh_folder(settings: DemoSettings) -> None:
             raise Unusable(f"{folder} holds something that no demo made; name another folder with --data")
         with sole_writer(settings.database_url):  # a demo that goes on running keeps its ledger
             shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     mark.touch()
 
 

@@ -39,7 +39,7 @@ def sole_writer(url: str) -> Iterator[None]:
     if ledger is None:
         yield
         return
-    ledger.parent.mkdir(parents=True, exist_ok=True)
+    ledger.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # names and phones lie here, too
     with ledger.with_name(f"{ledger.name}.lock").open("a+", encoding="ascii") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

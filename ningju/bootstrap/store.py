@@ -25,7 +25,7 @@ async def open_store(settings: Settings, clock: Clock, *, stepped: bool = False)
         When the database is away, or written by a newer release.
     """
     if settings.database is None:
-        settings.data.mkdir(parents=True, exist_ok=True)
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     return await open_ledger(
         settings.database_url,
         clock,

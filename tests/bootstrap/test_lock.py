@@ -9,6 +9,7 @@ import pytest
 from ningju.bootstrap.clock import SystemClock
 from ningju.bootstrap.demo import fresh_folder
 from ningju.bootstrap.lock import LedgerTaken, sole_writer
+from ningju.bootstrap.store import open_store
 from ningju.bootstrap.system import System
 from ningju.settings import DemoSettings, Settings
 
@@ -69,3 +70,16 @@ def test_a_new_demo_does_not_replace_the_ledger_of_one_that_still_runs(tmp_path:
     assert ledger.exists()
     fresh_folder(settings)
     assert not ledger.exists()
+
+
+async def test_the_folder_of_a_ledger_is_its_owners_alone_since_names_and_phones_lie_in_it(tmp_path: Path) -> None:
+    started, opened, day = (
+        Settings(data=tmp_path / "a"),
+        Settings(data=tmp_path / "b"),
+        DemoSettings(data=tmp_path / "c"),
+    )
+    with sole_writer(started.database_url):
+        pass
+    await (await open_store(opened, SystemClock())).close()
+    fresh_folder(day)
+    assert {oct(one.data.stat().st_mode & 0o777) for one in (started, opened, day)} == {"0o700"}
