@@ -25,6 +25,12 @@ DAY_S = 86_400
 RELUCTANCE_M = 30
 """How much farther somebody may live who was asked once less in the last week, in metres."""
 
+ROUND_M = 6_000
+"""How much farther somebody may live who spares a whole round of asking, in metres: a no costs half an hour."""
+
+USUAL_YES, USUAL_ASKED = 5.5, 10.0
+"""What is thought of a person before anything is known: as if they had said yes so often of so many times."""
+
 ALWAYS = p.Span(start=-p.FOREVER, end=p.FOREVER)
 
 
@@ -242,8 +248,14 @@ def build_volunteer(
         reach=volunteer.reach_m,
         travel=MODES.index(volunteer.travel),
         load=len(entries),
-        reluctance=RELUCTANCE_M * asked,
+        reluctance=_reluctance(volunteer, asked),
     )
+
+
+def _reluctance(volunteer: Volunteer, asked: int) -> int:
+    """What asking a person costs, in metres: the rounds that their noes are likely to take, and what they bore lately."""
+    yes = (volunteer.answers.accepted + USUAL_YES) / (volunteer.answers.asked + USUAL_ASKED)
+    return round(ROUND_M * (1 / yes - 1)) + RELUCTANCE_M * asked
 
 
 def _available(volunteer: Volunteer, frame: Frame) -> list[tuple[int, int]]:

@@ -40,6 +40,19 @@ class Exemption(Frozen):
     available: bool = False
 
 
+class Answers(Frozen):
+    """How often a person was asked in the last season, before this ledger begins, and how often they said yes."""
+
+    asked: Annotated[int, Field(ge=0, le=10_000)] = 0
+    accepted: Annotated[int, Field(ge=0, le=10_000)] = 0
+
+    @model_validator(mode="after")
+    def _of_those(self) -> Self:
+        if self.accepted > self.asked:
+            raise ValueError("nobody accepts more often than they are asked")
+        return self
+
+
 class Volunteer(Frozen):
     """A person who may be asked, by id: name and phone live in the person table alone."""
 
@@ -55,6 +68,7 @@ class Volunteer(Frozen):
     reach_m: Metres = 3_000
     travel: TravelMode = "walk"
     paused: bool = False
+    answers: Answers = Answers()
 
 
 class Team(Frozen):

@@ -15,7 +15,7 @@ from schemas.catalogue import ServiceType, Site
 from schemas.commands import Command
 from schemas.district import District
 from schemas.person import Person
-from schemas.roster import Team, Volunteer
+from schemas.roster import Answers, Team, Volunteer
 from schemas.zone import Policy, PolicyName, ZoneConfig
 
 FIRST_DAY = datetime(2026, 7, 21, tzinfo=SHANGHAI)  # a Tuesday: the three days that requests reach into are weekdays
@@ -23,6 +23,7 @@ VOLUMES = {"changning": 1_000, "heatwave": 1_000, "tiny": 20}
 VOLUNTEERS = {"changning": 5_300, "heatwave": 5_300, "tiny": 300}
 DAYS = {"changning": 1, "heatwave": 3, "tiny": 1}
 HEAT = 2.0
+SEASON = (4, 20)
 
 # Half of the people who answer take longer than five minutes: an offer that expires sooner only burns them up; and who
 # answers within a quarter of an hour is heard with the next step of five minutes, so a little more than that. The crew
@@ -119,6 +120,7 @@ def build(
         midnight = FIRST_DAY + timedelta(days=number - 1)
         arrivals.extend(stream.day(number, midnight, seconds, factors))
     people = {volunteer.id: volunteer for volunteer in brigade.volunteers}
+    world = HiddenWorld(seed, people, brigade.ages)
     return Scenario(
         name=name,
         seed=seed,
@@ -129,12 +131,20 @@ def build(
         service_types=tuple(asking.service for asking in offered),
         sites=ground.sites,
         teams=brigade.teams,
-        volunteers=brigade.volunteers,
+        volunteers=tuple(remembered(volunteer, world, seed) for volunteer in brigade.volunteers),
         persons=brigade.persons,
         arrivals=tuple(arrivals),
-        world=HiddenWorld(seed, people, brigade.ages),
+        world=world,
         outside=ground.outside,
     )
+
+
+def remembered(volunteer: Volunteer, world: HiddenWorld, seed: int) -> Volunteer:
+    """The volunteer with a season of answers behind them, as any brigade remembers: ten or so, by chance."""
+    rng = random.Random(f"{seed}:season:{volunteer.id}")
+    asked = rng.randint(*SEASON)
+    accepted = sum(rng.random() < world.usual_yes(volunteer.id) for _ in range(asked))
+    return volunteer.changed(answers=Answers(asked=asked, accepted=accepted))
 
 
 def scaled(times: Sequence[int], count: int) -> list[int]:

@@ -85,6 +85,11 @@ class HiddenWorld:
         says_yes = self._draw("accepts", volunteer, request) < min(max(willing, 0.05), 0.9)
         return Answer("accept" if says_yes else "decline", latency)
 
+    def usual_yes(self, volunteer: str) -> float:
+        """How often a person says yes on the whole: what a season of asking them would show."""
+        silent = _between(SILENCE, self._draw("silence", volunteer))
+        return (1 - silent) * _between(WILLING, self._draw("willing", volunteer))
+
     def conduct(self, volunteer: str, request: str) -> Conduct:
         """Tell what a person would do after accepting."""
         draw = self._draw("conduct", volunteer, request)
