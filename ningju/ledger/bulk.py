@@ -5,7 +5,7 @@ no turning (see ``tables``), so a statement is compiled once for a dialect and r
 to SQLite one by one, to PostgreSQL as one array a column, for there each statement has its price.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -64,6 +64,12 @@ def delete_rows(connection: Connection, table: Table, keys: Sequence[Row]) -> No
         connection.exec_driver_sql(_delete_text(connection.dialect.name, table), list(keys))
 
 
+def update_row(connection: Connection, table: Table, where: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+    """Set columns of the row whose columns are as told; whether there is one."""
+    statement = _update_text(connection.dialect.name, table, tuple(where), tuple(values))
+    return bool(connection.exec_driver_sql(statement, (*values.values(), *where.values())).rowcount)
+
+
 def clear_flag(connection: Connection, table: Table, flag: str, key: str, keys: Sequence[str]) -> None:
     """Set a boolean column to false where ``key`` is one of ``keys``."""
     _many(connection, _clear_text(connection.dialect.name, table, flag, key), [(one,) for one in keys])
@@ -115,6 +121,13 @@ def _delete_text(dialect: str, table: Table) -> str:
     keys = list(table.primary_key)
     statement = delete(table).where(*(column == bindparam(f"key_{column.name}") for column in keys))
     return _text(dialect, statement, None, [f"key_{column.name}" for column in keys])
+
+
+@cache
+def _update_text(dialect: str, table: Table, where: tuple[str, ...], values: tuple[str, ...]) -> str:
+    statement = update(table).where(*(table.c[name] == bindparam(f"old_{name}") for name in where))
+    order = [*(f"new_{name}" for name in values), *(f"old_{name}" for name in where)]
+    return _text(dialect, statement.values({name: bindparam(f"new_{name}") for name in values}), None, order)
 
 
 @cache

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from engine.ports import Conflict, DueZone, Loaded, Record, Snapshot, ZoneAppend
 from ningju.ledger import appends as batch
 from ningju.ledger import tables
-from ningju.ledger.bulk import clear_flag, insert_into, insert_rows, upsert_rows
+from ningju.ledger.bulk import clear_flag, insert_into, insert_rows, update_row, upsert_rows
 from ningju.ledger.inbox import outcomes
 from ningju.ledger.read_model import write_rows
 from ningju.ledger.tables import event, micros, moment, snapshot, zone
@@ -45,12 +45,8 @@ def _advance(connection: Connection, append: ZoneAppend) -> bool:
     """Move a zone from its expected version on; whether it was there."""
     version = batch.check(append)
     due = None if append.next_due is None else micros(append.next_due)
-    moved = connection.execute(
-        update(zone)
-        .where(zone.c.zone == append.zone, zone.c.version == append.expected_version)
-        .values(version=version, next_due=due)
-    )
-    if moved.rowcount:
+    expected = {"zone": append.zone, "version": append.expected_version}
+    if update_row(connection, zone, expected, {"version": version, "next_due": due}):
         return True
     if append.expected_version:
         return False
