@@ -103,7 +103,7 @@ class DemoSettings(Settings):
     Parameters
     ----------
     days
-        Days of arrivals; the clock runs on until each request has ended.
+        Days of arrivals, empty for the scenario's own; the clock runs on until each request has ended.
     places, boundaries, arrivals
         Files of real input, all three or none.
     picture
@@ -113,7 +113,8 @@ class DemoSettings(Settings):
     """
 
     data: Path = Path(".ningju/demo")
-    days: Annotated[int, Field(ge=1, le=31)] = 1
+    days: Annotated[int | None, Field(ge=1, le=31)] = None
+    solver_processes: Annotated[int, Field(ge=0, le=64)] = 2  # while they solve the clock stands still: the core is free
     places: Path | None = None
     boundaries: Path | None = None
     arrivals: Path | None = None
