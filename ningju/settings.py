@@ -114,7 +114,7 @@ class DemoSettings(Settings):
 
     data: Path = Path(".ningju/demo")
     days: Annotated[int | None, Field(ge=1, le=31)] = None
-    solver_processes: Annotated[int, Field(ge=0, le=64)] = 2  # while they solve the clock stands still: the core is free
+    solver_processes: Annotated[int, Field(ge=0, le=64)] = 2  # the clock stands still meanwhile
     places: Path | None = None
     boundaries: Path | None = None
     arrivals: Path | None = None
