@@ -117,6 +117,27 @@ class Frame:
             "offers_limit": [ALWAYS],
         }
 
+    def problem(
+        self,
+        visits: tuple[p.Visit, ...],
+        volunteers: tuple[p.Volunteer, ...],
+        teams: tuple[p.Team, ...],
+        commitments: tuple[p.Commitment, ...],
+        levels: tuple[p.CostLevel, ...] = p.DEFAULT_LEVELS,
+    ) -> p.Problem:
+        """The problem of parts that were built on this frame."""
+        return p.Problem(
+            epoch=self.epoch,
+            horizon=p.Span(start=self.days[0].start, end=self.days[-1].end),
+            locations=tuple(self.places.known),
+            travel=travel_modes(self.zone.policy),
+            visits=visits,
+            teams=teams,
+            volunteers=volunteers,
+            commitments=commitments,
+            levels=levels,
+        )
+
     def second(self, moment: datetime) -> int:
         """Whole seconds from the epoch, rounded down."""
         return (moment - self.epoch) // SECOND
@@ -337,14 +358,5 @@ def judge(
     people = tuple(build_volunteer(zone.volunteers[name], frame, without=without, asking=asking) for name in names)
     teams = sorted({person.team for person in people} | {team})
     commitments = tuple(item for name in names for item in build_commitments(name, frame, without=without))
-    problem = p.Problem(
-        epoch=frame.epoch,
-        horizon=p.Span(start=frame.days[0].start, end=frame.days[-1].end),
-        locations=tuple(frame.places.known),
-        travel=travel_modes(zone.policy),
-        visits=(visit,),
-        teams=tuple(p.Team(id=name) for name in teams),
-        volunteers=people,
-        commitments=commitments,
-    )
+    problem = frame.problem((visit,), people, tuple(p.Team(id=name) for name in teams), commitments)
     return rules.violations(problem, visit.id, frame.second(start), crew)

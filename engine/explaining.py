@@ -5,7 +5,7 @@ from uuid import UUID
 
 import numpy as np
 
-from engine.eligibility import Frame, build_commitments, build_team, build_visit, build_volunteer, travel_modes
+from engine.eligibility import Frame, build_commitments, build_team, build_visit, build_volunteer
 from engine.zone import RequestRecord, Zone
 from schemas import problem as p
 from schemas.explanation import Candidate, Explanation
@@ -71,16 +71,7 @@ def _problem(zone: Zone, record: RequestRecord, now: datetime) -> p.Problem:
     volunteers = tuple(build_volunteer(person, frame, without=own) for person in people)
     commitments = tuple(item for person in people for item in build_commitments(person.id, frame, without=own))
     teams = tuple(build_team(zone.teams[name], frame) for name in sorted(zone.teams))
-    return p.Problem(
-        epoch=frame.epoch,
-        horizon=p.Span(start=frame.days[0].start, end=frame.days[-1].end),
-        locations=tuple(frame.places.known),
-        travel=travel_modes(zone.policy),
-        visits=(visit,),
-        teams=teams,
-        volunteers=volunteers,
-        commitments=commitments,
-    )
+    return frame.problem((visit,), volunteers, teams, commitments)
 
 
 def _candidates(zone: Zone, arrays: Arrays) -> tuple[Candidate, ...]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from engine.deadlines import askable, next_hop, next_start, seconds
-from engine.eligibility import Frame, Places, build_commitments, build_team, build_visit, build_volunteer, travel_modes
+from engine.eligibility import Frame, Places, build_commitments, build_team, build_visit, build_volunteer
 from engine.ports import NewCommand, StoredPlan
 from engine.quiet_hours import at_minute
 from engine.zone import ASKED_KEPT, RequestRecord, Zone
@@ -156,17 +156,7 @@ def pose(zone: Zone, now: datetime, *, seed: int = 1, memory: Memory | None = No
         commitment for person in people for commitment in build_commitments(person.id, frame, without=posed_ids)
     )
     teams = tuple(build_team(zone.teams[name], frame) for name in sorted(zone.teams))
-    problem = Problem(
-        epoch=frame.epoch,
-        horizon=p.Span(start=frame.days[0].start, end=frame.days[-1].end),
-        locations=tuple(frame.places.known),
-        travel=travel_modes(policy),
-        visits=visits,
-        teams=teams,
-        volunteers=volunteers,
-        commitments=commitments,
-        levels=levels(policy.weights),
-    )
+    problem = frame.problem(visits, volunteers, teams, commitments, levels(policy.weights))
     return Posed(zone, now, frame, problem, limits, wake)
 
 

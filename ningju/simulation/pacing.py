@@ -13,7 +13,6 @@ from ningju.simulation.residents import Residents
 from schemas.request import ENDS, RequestState
 
 STEP = timedelta(minutes=5)
-OVERTIME = timedelta(days=2)
 ROUNDS = 1_000
 
 
