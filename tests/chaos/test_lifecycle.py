@@ -10,7 +10,7 @@ import httpx2
 import psutil
 import pytest
 
-from tests.chaos.processes import Ningju, free_port, kill, nobody_left, until
+from tests.chaos.processes import Ningju, free_port, kill, left_behind, nobody_left, until
 from tests.chaos.town import needs, write_town
 
 pytestmark = pytest.mark.slow
@@ -107,6 +107,7 @@ def test_a_test_of_orphans_can_fail(tmp_path: Path, run: str) -> None:
     env = os.environ | {"CHAOS_TEST_RUN": run}
     orphan = psutil.Popen(["sleep", "60"], env=env)
     try:
+        until(lambda: left_behind(run), "the orphan's environment can be read")  # a moment after it started
         with pytest.raises(AssertionError, match="processes of"):
             nobody_left(run, timeout_s=0.5)
     finally:
