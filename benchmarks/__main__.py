@@ -7,6 +7,7 @@ from importlib import import_module
 # name: what it does; the module of that name in this package has ``configure(parser)`` and ``run(args) -> exit code``
 COMMANDS = {
     "list": "the sets, where their data is looked for, what is missing",
+    "solve": "one public instance through the entry point that production uses; one JSON line",
     "loop": "commands through the durable path, beside raw aiokafka and a bare Faust agent",
     "matching": "the scenario's day in one call, and growth for visits of one person, beside bare min-cost flow",
     "accept": "accepting offers by REST at a steady pace, beside two raw Kafka hops",

@@ -1,25 +1,18 @@
 """Which sets there are, and whether their data is in place."""
 
 import argparse
-import os
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-SETS = {
+from benchmarks.sets.catalogue import SETS, data_root, folder, named
+
+OTHERS = {
+    "roadef2007": "benchmarks/roadef2007",
     "changning": "changning/points.csv",
     "nyc311": "nyc311/requests.csv",
-    "hhcrsp": "benchmarks/hhcrsp",
-    "roadef2007": "benchmarks/roadef2007",
-    "strsp": "benchmarks/strsp",
-    "pcvrptw": "benchmarks/pcvrptw",
 }
+"""What ``solve`` does not read; ``day`` reads the last two by its flags."""
 
 SETLESS = ("day", "loop", "matching", "accept")
-
-
-def data_root() -> Path:
-    """Folder of the shared data: NINGJU_SHARED_DATA, else beside the project."""
-    return Path(os.environ.get("NINGJU_SHARED_DATA", ROOT.parent / "shared" / "data"))
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +21,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     print(f"looking in {args.data}")
-    for name, path in SETS.items():
-        print(f"{name:12} {'there' if (args.data / path).exists() else 'missing':8} {path}")
+    for name in SETS:
+        found = named(name).instances(folder(name, args.data))
+        state = f"{len(found)} instances" if found else "missing"
+        print(f"{name:12} {state:14} {folder(name, args.data).relative_to(args.data)}: {named(name).FILES}")
+    for name, path in OTHERS.items():
+        print(f"{name:12} {'there' if (args.data / path).exists() else 'missing':14} {path}")
     print(f"without data: {', '.join(SETLESS)}")
     return 0

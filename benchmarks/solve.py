@@ -1,0 +1,92 @@
+"""One public instance through the entry point that production uses; one JSON line."""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.sets.catalogue import SETS, UnknownInstanceError, data_root, located, named
+from benchmarks.sets.instance import FormatError, Instance, Score, routes, solution
+from schemas.plan import Plan
+from schemas.problem import Limits
+from solvers.check import check
+from solvers.solve import solve
+
+SHOWN = 5
+"""Faults that the JSON line tells; it counts them all."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("set", choices=SETS)
+    parser.add_argument(
+        "files",
+        nargs="+",
+        metavar="INSTANCE",
+        help="files by path, or by name in the set's folder; strsp: TASKS TECHNICIANS",
+    )
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--solution", type=Path, metavar="F", help="write the solution there, in the set's own form")
+    parser.add_argument("--data", type=Path, default=data_root(), help="shared data (NINGJU_SHARED_DATA)")
+
+
+def run(args: argparse.Namespace) -> int:
+    try:
+        instance = named(args.set).read(located(args.set, args.files, args.data))
+    except (FormatError, UnknownInstanceError, OSError, UnicodeDecodeError) as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    line, text = measured(
+        args.set, instance, Limits(seconds=args.seconds, seed=args.seed, workers=args.workers, explain="counts")
+    )
+    print(json.dumps(line))
+    if args.solution is not None:
+        args.solution.write_text(text, encoding="utf-8")
+    return 0 if line["valid"] else 1
+
+
+def measured(name: str, instance: Instance, limits: Limits) -> tuple[dict[str, object], str]:
+    """Solve, check the plan, write it down, and judge what was written."""
+    problem = instance.problem()
+    began = time.perf_counter()
+    plan: Plan = solve(problem, limits)
+    spent = time.perf_counter() - began
+    violations = [f"{one.rule} {one.visit} {one.volunteer} {one.detail}".strip() for one in check(problem, plan)]
+    text, score = solution(instance, routes(plan))
+    faults = [*violations, *score.faults]
+    bound = instance.bound(plan)
+    line: dict[str, object] = {
+        "set": name,
+        "instance": instance.name,
+        "seconds": round(spent, 2),
+        "cost": rounded(score.cost),
+        "bound": rounded(bound),
+        "best_known": instance.best_known,
+        "gap": gap(score, instance.best_known),
+        "valid": not faults,
+        "proved": plan.status == "optimal",
+        "left_out": score.left_out,
+        "visits": len(problem.visits),
+        "people": len(problem.volunteers),
+        "limit_s": limits.seconds,
+        "seed": limits.seed,
+        "workers": limits.workers,
+        "method": " + ".join(dict.fromkeys(step.method for step in plan.steps)),
+        "bound_by": next((level.bound_by for level in reversed(plan.levels)), "none"),
+        "faults": len(faults),
+        "first_faults": faults[:SHOWN],
+    }
+    return line, text
+
+
+def gap(score: Score, best_known: float | None) -> float | None:
+    """How much worse than the best known cost, as a share of it."""
+    if score.cost is None or not best_known:
+        return None
+    return round(score.cost / best_known - 1, 6)
+
+
+def rounded(x: float | None) -> float | None:
+    return None if x is None else round(x, 6)
