@@ -233,7 +233,7 @@ class Ningju(Mover):
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         path = self.folder / "run.sqlite3"
-        shutil.copy(self.folder / LEDGER, path)
+        copied(self.folder / LEDGER, path)
         self._watch_stages()
         spare_states()
         store = await open_store(
@@ -309,6 +309,13 @@ class Ningju(Mover):
         database: Any = ledger_sqlite.SqliteDatabase
         database._commit = watch.timed("SQL: writing thread", database._commit)
         database._look = watch.timed("SQL: reading threads", database._look)
+
+
+def copied(source: Path, path: Path) -> None:
+    """Copy a file and wait until the disk has it: else the first commit would have to bring it there."""
+    shutil.copy(source, path)
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 async def assigned(app: Any) -> None:
