@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from math import ceil
 
-from engine.quiet_hours import after_waking, waking
+from engine.quiet_hours import after_waking, waking, waking_time
 from engine.timers import TimerKind
 from engine.zone import RequestRecord, VisitRecord, Zone
 from schemas.request import Need, RequestState
@@ -39,14 +39,19 @@ def askable(policy: Policy, need: Need, now: datetime) -> datetime:
     return now if wakes(need) else waking(policy, now)
 
 
-def cut_off(policy: Policy, since: datetime, start: datetime) -> datetime:
+def search_time(policy: Policy, need: Need, since: datetime, until: datetime) -> timedelta:
+    """How much of the time between two moments people may be asked in."""
+    return max(timedelta(0), until - since) if wakes(need) else waking_time(policy, since, until)
+
+
+def cut_off(policy: Policy, need: Need, since: datetime, start: datetime) -> datetime:
     """When the crew of a visit that starts at ``start`` must be complete.
 
-    The default is ``policy.cut_off_s`` before the start. A search that began (``since``) when the start was near would
-    have no time at all, so then it is ``policy.cut_off_share`` of the time between that beginning and the start.
+    The default is ``policy.cut_off_s`` before the start. A search that began (``since``) when the start was near, or
+    that a night lies in, would have no time at all, so then it is ``policy.cut_off_share`` of the time between that
+    beginning and the start in which people may be asked.
     """
-    lead = min(seconds(policy.cut_off_s), max(timedelta(0), (start - since) * policy.cut_off_share))
-    return start - lead
+    return start - min(seconds(policy.cut_off_s), search_time(policy, need, since, start) * policy.cut_off_share)
 
 
 def last_start(need: Need) -> datetime | None:
@@ -60,7 +65,7 @@ def earliest_start(policy: Policy, record: RequestRecord, now: datetime) -> date
     assert record.need is not None
     by = askable(policy, record.need, now) + seconds(policy.offer_expiry_min_s)
     share = policy.cut_off_share
-    stretched = by + (by - min(record.since, by)) * (share / (1 - share))
+    stretched = by + search_time(policy, record.need, record.since, by) * (share / (1 - share))
     moment = min(by + seconds(policy.cut_off_s), stretched)
     return moment.replace(microsecond=0) + seconds(1 if moment.microsecond else 0)
 
@@ -136,7 +141,7 @@ def deadlines(zone: Zone, record: RequestRecord) -> dict[TimerKind, datetime]:
         if record.referral is not None:
             due[TimerKind.REFERRAL_EXPIRY] = record.referral.expires_at
     if visit is not None:
-        _visit_deadlines(policy, record, visit, due)
+        _visit_deadlines(policy, record, need, visit, due)
     elif record.state is RequestState.QUEUED:
         if (notice := _next_notice(record, need)) is not None:
             due[TimerKind.NOTICE] = notice
@@ -161,9 +166,11 @@ def _referral_due(policy: Policy, record: RequestRecord, need: Need) -> datetime
     return max(waking(policy, share), after_waking(policy, record.updated_at, patience))
 
 
-def _visit_deadlines(policy: Policy, record: RequestRecord, visit: VisitRecord, due: dict[TimerKind, datetime]) -> None:
+def _visit_deadlines(
+    policy: Policy, record: RequestRecord, need: Need, visit: VisitRecord, due: dict[TimerKind, datetime]
+) -> None:
     if not visit.complete:
-        due[TimerKind.CUT_OFF] = cut_off(policy, record.since, visit.window.start)
+        due[TimerKind.CUT_OFF] = cut_off(policy, need, record.since, visit.window.start)
     elif not visit.begun:
         stage = 2 if "check_in_overdue" in record.alarms else 1
         due[TimerKind.CHECK_IN] = visit.window.start + stage * seconds(policy.check_in_grace_s)

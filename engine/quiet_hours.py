@@ -71,3 +71,16 @@ def after_waking(policy: Policy, moment: datetime, length: timedelta) -> datetim
         length -= quiet - moment
         moment = waking(policy, quiet)
     return moment + length
+
+
+def waking_time(policy: Policy, begin: datetime, end: datetime) -> timedelta:
+    """How much waking time lies between two moments; none when the second is the earlier one."""
+    total = timedelta(0)
+    moment = waking(policy, begin)
+    while moment < end:
+        quiet = next_quiet(policy, moment)
+        if quiet is None or quiet >= end:
+            return total + (end - moment)
+        total += quiet - moment
+        moment = waking(policy, quiet)
+    return total

@@ -42,7 +42,7 @@ class Policy(Frozen):
     """How a zone runs: hours, expiries, graces, hops, matching. Durations in seconds, minutes of the local day.
 
     A crew must be complete ``cut_off_s`` before the start; where the search for it began so late that this leaves less,
-    ``cut_off_share`` of the time between the beginning of the search and the start.
+    ``cut_off_share`` of the time between the beginning of the search and the start in which people may be asked.
     """
 
     timezone: str = "Asia/Shanghai"

@@ -94,7 +94,7 @@ def too_late_to_ask(draft: Draft, record: RequestRecord, visit: VisitRecord) -> 
     assert record.need is not None
     policy = draft.zone.policy
     by = askable(policy, record.need, draft.now) + seconds(policy.offer_expiry_min_s)
-    return by > cut_off(policy, record.since, visit.window.start)
+    return by > cut_off(policy, record.need, record.since, visit.window.start)
 
 
 def settle(draft: Draft, request_id: UUID, reason: str) -> None:

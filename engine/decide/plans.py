@@ -157,7 +157,7 @@ def _fit(
 def _offer(draft: Draft, request_id: UUID, need: Need, seat: int, volunteer: str, leader: str | None) -> None:
     """Offer one seat, to the volunteer or to the leader who answers for the team."""
     visit = visit_of(draft, request_id)
-    by = cut_off(draft.zone.policy, draft.zone.requests[request_id].since, visit.window.start)
+    by = cut_off(draft.zone.policy, need, draft.zone.requests[request_id].since, visit.window.start)
     draft.emit(
         SeatOffered(
             request_id=request_id,

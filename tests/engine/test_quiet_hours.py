@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.quiet_hours import after_waking, local_day, quiet_until, waking
+from engine.quiet_hours import after_waking, local_day, quiet_until, waking, waking_time
 from schemas.zone import Policy
 from tests.engine.builders import MONDAY, hours, minutes
 
@@ -51,6 +51,19 @@ def test_waking_time_adds_up_minute_by_minute(start: int, length: int, policy: P
     half = after_waking(policy, moment, minutes(length // 2))
     assert after_waking(policy, half, minutes(length - length // 2)) == whole
     assert quiet_until(policy, whole - timedelta(microseconds=1)) is None
+
+
+@given(st.integers(0, 10_000), st.integers(0, 5_000), st.sampled_from([POLICY, MIDDAY_REST, BERLIN, NEVER]))
+def test_waking_time_between_two_moments_is_what_stands_still_at_night(start: int, length: int, policy: Policy) -> None:
+    moment = MONDAY + minutes(start)
+    assert waking_time(policy, moment, after_waking(policy, moment, minutes(length))) == minutes(length)
+    assert waking_time(policy, moment, moment - minutes(length)) == minutes(0)
+
+
+def test_a_night_has_no_waking_time() -> None:
+    assert waking_time(POLICY, MONDAY + hours(12), MONDAY + hours(25)) == hours(2)
+    assert waking_time(POLICY, MONDAY + hours(13), MONDAY + hours(24)) == hours(0)
+    assert waking_time(NEVER, MONDAY + hours(13), MONDAY + hours(24)) == hours(11)
 
 
 def test_the_local_day_begins_at_local_midnight() -> None:
