@@ -138,7 +138,7 @@ def deadlines(zone: Zone, record: RequestRecord) -> dict[TimerKind, datetime]:
         due[TimerKind.RESPONSE] = need.respond_by
     if visit is None or not visit.complete:
         due[TimerKind.LAST_WINDOW] = max(window.end for window in need.windows) + seconds(policy.last_window_grace_s)
-        if record.referral is not None:
+        if record.referral is not None and (visit is None or not visit.occupied):
             due[TimerKind.REFERRAL_EXPIRY] = record.referral.expires_at
     if visit is not None:
         _visit_deadlines(policy, record, need, visit, due)

@@ -1,9 +1,11 @@
 """What happens to a crew when it changes: given up, waiting for others, complete, or at its end."""
 
+from datetime import datetime
 from uuid import UUID
 
 from engine.deadlines import askable, cut_off, next_start, seconds
 from engine.decide.draft import Draft
+from engine.eligibility import judge
 from engine.zone import RequestRecord, VisitRecord
 from schemas.events import (
     CrewCompleted,
@@ -13,8 +15,10 @@ from schemas.events import (
     RequestQueued,
     SeatVacated,
     VisitFinished,
+    VisitPlanned,
     VisitReleased,
 )
+from schemas.place import TimeWindow
 from schemas.request import End, RequestState, Vacated
 
 RESULTS = {
@@ -97,15 +101,70 @@ def too_late_to_ask(draft: Draft, record: RequestRecord, visit: VisitRecord) -> 
     return by > cut_off(policy, record.need, record.since, visit.window.start)
 
 
+def postpone(draft: Draft, record: RequestRecord, after: datetime | None = None) -> bool:
+    """Move the start so that the empty seats can be filled, if the windows and those who have taken seats allow it.
+
+    Who could not come then is released; while somebody is there already, all who have taken seats must be able to wait.
+
+    Parameters
+    ----------
+    after
+        Not to start before this.
+
+    Returns
+    -------
+    bool
+        Whether the visit was moved.
+    """
+    need, visit = record.need, record.visit
+    assert need is not None
+    assert visit is not None
+    start = next_start(draft.zone.policy, record, draft.now, after)
+    holders = [(seat.volunteer, seat.demand) for seat in visit.seats if seat.taken and seat.volunteer is not None]
+    if start is None or not holders:
+        return False
+    start = start.replace(microsecond=0)
+    judged = judge(draft.zone, record, draft.now, team=visit.team, start=start, crew=holders, asking=False)
+    able = {name for name, rule in judged.items() if rule is None}
+    if not able or (visit.begun and len(able) < len(holders)):
+        return False
+    for index, seat in enumerate(visit.seats):
+        if seat.volunteer not in able:
+            vacate(draft, record.request_id, index, "released", "postponed")
+    draft.emit(
+        VisitPlanned(
+            request_id=record.request_id,
+            visit_id=visit.visit_id,
+            team=visit.team,
+            window=TimeWindow(start=start, end=start + seconds(need.duration_s)),
+            seats=tuple(seat.demand for seat in visit.seats),
+        )
+    )
+    return True
+
+
+def give_up(draft: Draft, request_id: UUID, reason: str) -> None:
+    """Release the visit and have the request matched anew, if time is left."""
+    release(draft, request_id, reason)
+    queue_or_end(draft, request_id, reason)
+
+
 def settle(draft: Draft, request_id: UUID, reason: str) -> None:
-    """After a seat was emptied: the other seats stand while it can be filled in time; otherwise all is given up."""
+    """After a seat was emptied, or one of several taken: the others stand while the empty ones can be filled in time.
+
+    When they cannot, whoever is still asked is waited for; then the visit is moved inside its windows with those who
+    have accepted, or given up.
+    """
     record = draft.zone.requests[request_id]
     visit = record.visit
     assert visit is not None
-    empty = any(seat.state == "empty" for seat in visit.seats)
-    if not visit.occupied or (empty and too_late_to_ask(draft, record, visit)):
-        release(draft, request_id, reason)
-        queue_or_end(draft, request_id, reason)
+    states = [seat.state for seat in visit.seats]
+    if not visit.occupied:
+        give_up(draft, request_id, reason)
+        return
+    stuck = "empty" in states and "offered" not in states and too_late_to_ask(draft, record, visit)
+    if stuck and not postpone(draft, record):
+        give_up(draft, request_id, reason)
 
 
 def complete(draft: Draft, request_id: UUID) -> None:

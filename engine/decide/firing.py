@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from engine.decide.crews import end, finish, queue_or_end, release, settle, vacate, visit_of
+from engine.decide.crews import end, finish, give_up, postpone, release, settle, vacate, visit_of
 from engine.decide.draft import Draft, Fact
 from engine.decide.referrals import ask_guest, refer
 from engine.timers import Timer, TimerKind
@@ -62,8 +62,8 @@ def _request_due(draft: Draft, kind: TimerKind, record: RequestRecord) -> None:
         case TimerKind.CUT_OFF:
             if "crew_incomplete" not in record.alarms:
                 draft.emit(AlarmRaised(request_id=request_id, alarm="crew_incomplete"))
-            release(draft, request_id, "crew_incomplete")
-            queue_or_end(draft, request_id, "crew_incomplete")
+            if not postpone(draft, record):
+                give_up(draft, request_id, "crew_incomplete")
         case TimerKind.CHECK_IN:
             _nobody_came(draft, record)
         case TimerKind.FINISH:

@@ -30,6 +30,7 @@ def accept(draft: Draft, actor: Actor, command: AcceptOffer) -> None:
         volunteer = _member(draft, actor, record, offer, command.volunteer)
     draft.emit(SeatAccepted(request_id=offer.request_id, offer_id=offer.offer_id, seat=offer.seat, volunteer=volunteer))
     complete(draft, offer.request_id)
+    settle(draft, offer.request_id, "crew_incomplete")
 
 
 def _member(draft: Draft, actor: Actor, record: RequestRecord, offer: OfferRecord, name: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from engine.deadlines import askable, cut_off, offer_expiry, seconds
-from engine.decide.crews import end, release, too_late_to_ask, visit_of
+from engine.decide.crews import end, give_up, release, too_late_to_ask, visit_of
 from engine.decide.draft import Draft
 from engine.decide.referrals import refer
 from engine.eligibility import judge
@@ -45,12 +45,19 @@ def propose(draft: Draft, command: ProposePlan) -> tuple[ItemRefused, ...]:
 
 
 def _refer(draft: Draft, request_id: UUID) -> str | None:
-    """Send a request on that nobody here can serve; a guest's goes back, so that the origin can ask the next zone."""
+    """Send a request on that nobody here can serve; a guest's goes back, so that the origin can ask the next zone.
+
+    A crew that nobody can complete is given up first: at another time, or with another team, there may be one.
+    """
     record = draft.zone.requests.get(request_id)
     if record is None:
         return "unknown_request"
-    if not record.matchable or record.visit is not None:
+    visit = record.visit
+    if not record.matchable or (visit is not None and (visit.begun or any(s.state == "offered" for s in visit.seats))):
         return "not_matchable"
+    if visit is not None:
+        give_up(draft, request_id, "crew_incomplete")
+        return None
     if record.guest:
         end(draft, request_id, RequestState.UNSERVED, "nobody_here")
         return None

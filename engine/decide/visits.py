@@ -2,16 +2,12 @@
 
 from datetime import timedelta
 
-from engine.deadlines import next_start, seconds
-from engine.decide.crews import finish, settle, vacate, visit_of
+from engine.decide.crews import finish, postpone, settle, vacate, visit_of
 from engine.decide.draft import Draft, Refused
 from engine.decide.offers import STAFF, answers_for, taken_seat
-from engine.eligibility import judge
-from engine.zone import RequestRecord
 from schemas.commands import CheckIn, FinishVisit, RateVisit, ReportNoShow
 from schemas.envelope import Actor
-from schemas.events import CheckedIn, RequestRated, VisitPlanned
-from schemas.place import TimeWindow
+from schemas.events import CheckedIn, RequestRated
 
 EARLY = timedelta(hours=1)
 """How long before the start somebody may check in."""
@@ -65,35 +61,8 @@ def no_show(draft: Draft, actor: Actor, command: ReportNoShow) -> None:
     vacate(draft, command.request_id, seat, "no_show", "did not come")
     record = draft.zone.requests[command.request_id]
     if visit_of(draft, command.request_id).begun:
-        postpone(draft, record)
+        postpone(draft, record, draft.now + REPLACEMENT) or postpone(draft, record)
     settle(draft, command.request_id, "no_show")
-
-
-def postpone(draft: Draft, record: RequestRecord) -> None:
-    """Move the start so that a replacement can be found, if the window and all who hold seats allow it."""
-    need, visit, policy = record.need, record.visit, draft.zone.policy
-    assert need is not None
-    assert visit is not None
-    start = next_start(policy, record, draft.now, draft.now + REPLACEMENT) or next_start(policy, record, draft.now)
-    if start is None:
-        return
-    start = start.replace(microsecond=0)
-    holders = [(seat.volunteer, seat.demand) for seat in visit.seats if seat.volunteer is not None]
-    judged = judge(draft.zone, record, draft.now, team=visit.team, start=start, crew=holders, asking=False)
-    if any(judged.values()):
-        return
-    for index, seat in enumerate(visit.seats):
-        if seat.state == "offered":
-            vacate(draft, record.request_id, index, "released", "postponed")
-    draft.emit(
-        VisitPlanned(
-            request_id=record.request_id,
-            visit_id=visit.visit_id,
-            team=visit.team,
-            window=TimeWindow(start=start, end=start + seconds(need.duration_s)),
-            seats=tuple(seat.demand for seat in visit.seats),
-        )
-    )
 
 
 def rate(draft: Draft, actor: Actor, command: RateVisit) -> None:

@@ -184,7 +184,11 @@ class People:
         if deed.kind == "rating":
             return True
         promise = self._promises.get((deed.volunteer, deed.request_id))
-        if promise is None or promise.visit_id != deed.visit_id or promise.window.start != deed.start:
+        if promise is None or promise.visit_id != deed.visit_id:
+            return False
+        if (
+            deed.kind != "withdraw" and promise.window.start != deed.start
+        ):  # the visit was moved; who falls ill, does so
             return False
         if deed.kind == "finish":  # one of those who came says that it is over
             present = self._present.get(deed.visit_id, set())

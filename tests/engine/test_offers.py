@@ -17,6 +17,7 @@ from schemas.commands import (
 from schemas.envelope import Actor
 from schemas.events import OfferEnded, SeatOffered
 from schemas.request import RequestState
+from schemas.roster import Volunteer, WeeklySlot
 from tests.engine.builders import (
     MONDAY,
     OPERATOR,
@@ -41,8 +42,8 @@ def offered(world: World) -> SeatOffered:
     return next(event for event in world.news() if isinstance(event, SeatOffered))
 
 
-def pair_world(**policy: object) -> World:
-    world = World().settled(**policy)
+def pair_world(*people: Volunteer, **policy: object) -> World:
+    world = World().settled(*people, **policy)
     world.ok(ChangeCatalogue(service_types=(PAIR,)))
     world.submit("r1", service_type="pair")
     return world
@@ -171,31 +172,79 @@ def test_a_withdrawn_seat_is_matched_again_while_the_others_stand() -> None:
     world.check()
 
 
-def test_a_withdrawal_too_late_to_ask_anybody_gives_the_visit_up() -> None:
+def test_a_withdrawal_too_late_to_ask_anybody_moves_the_visit_for_those_who_stay() -> None:
     world = pair_world()
     world.offer("r1", START, "ann", "bob")
     world.accept("ann")
     world.accept("bob")
     world.until(START - minutes(8))  # half of eight minutes is less than the shortest expiry of an offer
     events = world.ok(WithdrawSeat(request_id=R1, volunteer="ann"), by("ann"))
-    assert [event.kind for event in events] == ["seat_vacated", "seat_vacated", "visit_released", "request_queued"]
-    assert world.state.requests[R1].visit is None  # the window still allows a later start
+    assert [event.kind for event in events] == ["seat_vacated", "visit_planned"]
+    visit = world.state.requests[R1].visit
+    assert visit is not None
+    assert visit.window.start == START + minutes(2)  # five to answer, and as long again to tell everybody
+    assert [seat.volunteer for seat in visit.seats] == [None, "bob"]
+    assert [entry.start for entry in world.state.calendar("bob")] == [visit.window.start]
+    world.offer("r1", visit.window.start, "cat")
+    world.accept("cat")
+    assert world.kinds() == ["seat_accepted", "crew_completed"]
     world.check()
 
 
-def test_a_crew_that_is_incomplete_at_the_cut_off_is_released_and_planned_anew() -> None:
+def test_a_visit_is_given_up_when_nobody_who_accepted_can_come_later() -> None:
+    brief = tuple(WeeklySlot(weekday=day, start_min=0, end_min=15 * 60 + 1) for day in range(7))  # START is at 14:00
+    world = pair_world(volunteer("ann"), volunteer("bob", weekly=brief), volunteer("cat"))
+    world.offer("r1", START, "ann", "bob")
+    world.accept("ann")
+    world.accept("bob")
+    world.until(START - minutes(8))
+    events = world.ok(WithdrawSeat(request_id=R1, volunteer="ann"), by("ann"))
+    assert [event.kind for event in events] == ["seat_vacated", "seat_vacated", "visit_released", "request_queued"]
+    assert world.state.requests[R1].visit is None
+    world.check()
+
+
+def test_a_crew_that_is_incomplete_at_the_cut_off_is_moved_with_those_who_accepted() -> None:
     world = pair_world()
     world.offer("r1", START, "ann", "bob")
     world.accept("ann")
     world.ok(DeclineOffer(offer_id=world.offer_of("bob")), by("bob"))
     assert world.state.next_due == START - hours(2)
     seen = world.until(START - hours(2))
-    assert seen == ["alarm_raised", "seat_vacated", "visit_released", "request_queued"]
-    assert world.state.requests[R1].state is RequestState.QUEUED
+    assert seen == ["alarm_raised", "visit_planned"]
+    visit = world.state.requests[R1].visit
+    assert visit is not None
+    assert visit.window.start == START + minutes(5)
+    assert world.refusal(world.item("r1", visit.window.start - minutes(1), "cat")) == "too_late"
+    world.offer("r1", visit.window.start, "cat")
+    world.check()
+
+
+def test_who_is_still_asked_is_waited_for_before_a_visit_is_moved() -> None:
+    world = pair_world(offer_expiry_min_s=1_200)
+    world.until(START - minutes(40))
+    world.submit("r2", service_type="pair")
+    world.offer("r2", START, "ann", "bob")
+    world.ok(DeclineOffer(offer_id=world.offer_of("ann")), by("ann"), after=minutes(5))
+    assert world.kinds() == ["offer_ended"]  # too late for anybody else, but bob may say yes
+    world.accept("bob")
+    assert world.kinds() == ["seat_accepted", "visit_planned"]
+    visit = world.state.requests[request("r2")].visit
+    assert visit is not None
+    assert visit.window.start == START + minutes(10)
+    world.check()
+
+
+def test_a_crew_that_nobody_can_complete_is_given_up_for_another() -> None:
+    world = pair_world()
+    world.offer("r1", START, "ann", "bob")
+    assert world.plan(refer=(R1,)).refused[0].reason == "not_matchable"  # bob and ann may still say yes
+    world.accept("ann")
+    assert world.plan(refer=(R1,)).refused[0].reason == "not_matchable"
+    world.ok(DeclineOffer(offer_id=world.offer_of("bob")), by("bob"))
+    world.plan(refer=(R1,))
+    assert world.kinds() == ["seat_vacated", "visit_released", "request_queued", "plan_adopted"]
     assert world.state.requests[R1].barred("ann") is None
-    late = world.now + hours(2) + minutes(5)
-    assert world.refusal(world.item("r1", late - minutes(1), "ann", "cat")) == "too_late"
-    world.offer("r1", late, "ann", "cat")
     world.check()
 
 

@@ -53,16 +53,21 @@ def state_of(made: Town, zone: str) -> RequestState | None:
     return None if record is None else record.state
 
 
-def crew(made: Town, zone: str, start: datetime = START) -> None:
-    """The guest's volunteer is asked and accepts."""
+def ask(made: Town, zone: str, start: datetime = START) -> None:
+    """The guest's volunteer is asked."""
     state = made.states[zone]
     who = f"{zone}-ann"
     seat = ProposedSeat(demand=0, volunteer=who, seen=state.seen(who))
     item = ProposedVisit(request_id=R1, seen=state.requests[R1].seen, team=f"{zone}-t", start=start, seats=(seat,))
     outcome = made.ok(zone, ProposePlan(plan_hash="h", solved_at_version=0, items=(item,)))
     assert not outcome.refused
+
+
+def crew(made: Town, zone: str, start: datetime = START) -> None:
+    """The guest's volunteer is asked and accepts."""
+    ask(made, zone, start)
     (offer_id,) = made.states[zone].offers
-    made.ok(zone, AcceptOffer(offer_id=offer_id), by(who))
+    made.ok(zone, AcceptOffer(offer_id=offer_id), by(f"{zone}-ann"))
 
 
 def serve(made: Town, zone: str, start: datetime = START) -> None:
@@ -125,8 +130,8 @@ def test_the_matcher_may_refer() -> None:
     assert list(made.outcomes.values())[-1].code == "referred"
 
 
-def referred() -> Town:
-    made = town()
+def referred(**policy: object) -> Town:
+    made = town(**policy)
     submit(made)
     made.ok("sub", ProposePlan(plan_hash="h", solved_at_version=0, refer=(R1,)))
     return made
@@ -229,6 +234,21 @@ def test_a_crew_of_the_guest_s_that_stands_at_the_expiry_goes_on() -> None:
     crew(made, "dis", START + hours(1))
     made.until(record.referral.expires_at + minutes(1))
     assert state_of(made, "dis") is RequestState.ACCEPTED
+
+
+def test_a_guest_s_time_is_not_over_while_somebody_is_asked() -> None:
+    made = referred(cut_off_share=0.1)
+    made.deliver_all()
+    record = made.states["dis"].requests[R1]
+    assert record.referral is not None
+    made.until(record.referral.expires_at - minutes(10))
+    ask(made, "dis", START + hours(2))
+    made.until(record.referral.expires_at + minutes(1))
+    assert state_of(made, "dis") is RequestState.OFFERED
+    (offer,) = made.states["dis"].offers.values()
+    made.until(offer.expires_at)
+    assert state_of(made, "dis") is None
+    assert state_of(made, "sib") is RequestState.QUEUED
 
 
 def test_a_guest_is_not_asked_what_only_the_origin_may_decide() -> None:
