@@ -1,11 +1,12 @@
 """When a zone wants matching, what is asked of the solver, and what becomes of its plan: the matcher's pure half."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
+from uuid import UUID
 
-from engine.deadlines import askable, next_hop, next_start, seconds
+from engine.deadlines import askable, next_hop, next_start, seconds, wakes
 from engine.eligibility import Frame, Places, build_commitments, build_team, build_visit, build_volunteer
 from engine.ports import NewCommand, StoredPlan
 from engine.quiet_hours import at_minute
@@ -24,6 +25,7 @@ from schemas.events import (
     RequestEnded,
     RequestQueued,
     RosterChanged,
+    SeatAccepted,
     SeatVacated,
     VisitReleased,
     ZoneConfigured,
@@ -33,6 +35,8 @@ from schemas.problem import Limits, Problem
 from schemas.request import Need
 from schemas.roster import Volunteer
 from schemas.zone import Policy, Weights
+from solvers import rules
+from solvers.arrays import build
 
 MATCHER = Actor(kind="system", id="matcher")
 
@@ -48,6 +52,7 @@ _STIRRING = (
     RequestEnded,
     NoticeReached,
     OfferEnded,
+    SeatAccepted,
     SeatVacated,
     VisitReleased,
 )
@@ -195,7 +200,9 @@ def propose(posed: Posed, plan: Plan) -> Proposal:
         for assignment in plan.assignments
         if (item := _item(posed, by_id[assignment.visit], assignment)) is not None
     )
-    refer = tuple(by_id[left.visit].request_id for left in plan.left_out if _hopeless(zone, by_id[left.visit], left))
+    hopeless = [by_id[left.visit] for left in plan.left_out if _hopeless(zone, by_id[left.visit], left)]
+    waiting = _waiting(posed, hopeless)
+    refer = tuple(record.request_id for record in hopeless if record.request_id not in waiting)
     chunks = [items[i : i + ITEMS_A_COMMAND] for i in range(0, len(items), ITEMS_A_COMMAND)]
     if refer and not chunks:
         chunks = [()]
@@ -275,8 +282,47 @@ def _nearest(zone: Zone, need: Need, seats: Iterable[p.FilledSeat]) -> list[p.Fi
 
 
 def _hopeless(zone: Zone, record: RequestRecord, left: LeftOut) -> bool:
-    """Whether nobody here could serve it, whoever else is left out, and another zone may be asked (by a guest's origin)."""
-    able = any(count.rule == "outcompeted" for count in left.reasons)
-    if able or record.visit is not None:
+    """Whether nobody here could serve it, whoever else is left out, and something else may be tried.
+
+    A crew that nobody of its team can complete any more is given up for another one, a request with no crew is sent on.
+    """
+    if any(count.rule == "outcompeted" for count in left.reasons):
         return False
+    if record.visit is not None:
+        return not record.visit.begun and all(seat.state != "offered" for seat in record.visit.seats)
     return record.guest or next_hop(zone, record) is not None
+
+
+def _waiting(posed: Posed, records: Sequence[RequestRecord]) -> set[UUID]:
+    """Those whom somebody could serve who is asked for another visit, where there is time to hear the answer."""
+    zone, policy, frame = posed.zone, posed.zone.policy, posed.frame
+    later = posed.now + seconds(policy.offer_expiry_s)
+    names = {
+        str(record.request_id)
+        for record in records
+        if record.need is not None and not wakes(record.need) and next_start(policy, record, later) is not None
+    }
+    if not names or not zone.offers or posed.problem is None:
+        return set()
+    asked: dict[str, set[UUID]] = {}
+    for offer in zone.offers.values():
+        asked.setdefault(offer.volunteer, set()).add(offer.request_id)
+    freed = posed.problem.changed(
+        visits=tuple(visit for visit in posed.problem.visits if visit.id in names),
+        volunteers=tuple(
+            build_volunteer(zone.volunteers[person.id], frame, without=asked[person.id])
+            if person.id in asked
+            else person
+            for person in posed.problem.volunteers
+        ),
+        commitments=(
+            *(item for item in posed.problem.commitments if item.volunteer not in asked),
+            *(item for name in sorted(asked) for item in build_commitments(name, frame, without=asked[name])),
+        ),
+    )
+    arrays = build(freed)
+    return {
+        UUID(visit.id)
+        for index, visit in enumerate(freed.visits)
+        if all(rules.survey(arrays, row)[0] >= arrays.row_heads[row] for row in arrays.rows_of(index))
+    }

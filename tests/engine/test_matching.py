@@ -1,0 +1,82 @@
+"""What becomes of a plan: offers, requests that are sent on, and those that wait for an answer to something else."""
+
+from engine.matching import Proposal, pose, propose
+from schemas.catalogue import SkillDemand
+from schemas.commands import ChangeCatalogue, ConfigureZone, DeclineOffer
+from schemas.problem import Limits
+from solvers.solve import solve
+from tests.engine.builders import (
+    MONDAY,
+    World,
+    by,
+    config,
+    hours,
+    request,
+    service,
+    volunteer,
+    window,
+)
+
+START = MONDAY + hours(6)
+HOUR = window(START, hours(1))
+R1, R2 = request("r1"), request("r2")
+
+
+def world(*people: str, **fields: object) -> World:
+    """A subdistrict with a parent to send requests to, and a service for two."""
+    made = World().settled(*(volunteer(name) for name in people or ("ann",)), **fields)
+    made.ok(ConfigureZone(config=config("z1", parent="dis"), policy=made.state.policy))
+    made.ok(ChangeCatalogue(service_types=(service("pair", SkillDemand(skill="care", heads=2)),)))
+    return made
+
+
+def matched(made: World) -> Proposal:
+    posed = pose(made.state, made.now)
+    assert posed.problem is not None
+    return propose(posed, solve(posed.problem, Limits(iterations=0, explain="counts")))
+
+
+def sent_on(proposal: Proposal) -> list[object]:
+    return [name for new in proposal.commands for name in getattr(new.envelope.command, "refer", ())]
+
+
+def test_a_request_whose_only_person_is_asked_for_another_waits_for_the_answer() -> None:
+    made = world()
+    made.submit("r1", HOUR)
+    made.offer("r1", START, "ann")
+    made.submit("r2", HOUR)
+    assert sent_on(matched(made)) == []
+    made.accept("ann")
+    assert sent_on(matched(made)) == [R2]
+
+
+def test_nobody_waits_for_an_answer_that_comes_too_late() -> None:
+    made = world(offer_expiry_s=4 * 3_600)
+    made.submit("r1", HOUR)
+    made.offer("r1", START, "ann")
+    made.submit("r2", HOUR)
+    assert sent_on(matched(made)) == [R2]
+
+
+def test_life_and_health_waits_for_nobody() -> None:
+    made = world()
+    made.submit("r1", HOUR)
+    made.offer("r1", START, "ann")
+    made.submit("r2", HOUR, priority=5)
+    assert sent_on(matched(made)) == [R2]
+
+
+def test_a_request_that_nobody_can_serve_is_sent_on_at_once() -> None:
+    made = world()
+    made.submit("r1", HOUR, service_type="pair")
+    assert sent_on(matched(made)) == [R1]
+
+
+def test_a_crew_that_nobody_can_complete_is_given_up_once_everybody_has_answered() -> None:
+    made = world("ann", "bob")
+    made.submit("r1", HOUR, service_type="pair")
+    made.offer("r1", START, "ann", "bob")
+    made.ok(DeclineOffer(offer_id=made.offer_of("bob")), by("bob"))
+    assert sent_on(matched(made)) == []
+    made.accept("ann")
+    assert sent_on(matched(made)) == [R1]
