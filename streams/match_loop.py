@@ -13,6 +13,7 @@ from engine.matching import Memory, Proposal, pose, propose
 from engine.ports import Archive, Clock, Door, Planner, PortError, Stats
 from engine.zone import Zone
 from schemas.plan import Plan
+from schemas.problem import Problem
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +73,7 @@ class MatchLoop:
         self._due: dict[str, datetime] = {}
         self._debounce: dict[str, timedelta] = {}
         self._memories: dict[str, Memory] = {}
+        self._proposed: dict[str, tuple[datetime, Problem, object]] = {}
         self._solving = 0
         self._stirred = asyncio.Event()
         self.solves: list[Solve] = []
@@ -141,12 +143,16 @@ class MatchLoop:
                 self._wake(zone, posed.wake)
             if posed.problem is None:
                 return 0
+            seen = (now, posed.problem, state.offers)
+            if self._proposed.get(zone) == seen:
+                return 0  # nothing has changed since it was proposed: what was refused would be refused again
             plan = await self._planner.solve(posed.problem, posed.limits)
             proposal = propose(posed, plan)
             self._keep(zone, plan, proposal)
             await self._archive.put_plan(proposal.plan)
             if proposal.commands:
                 await self._door.enqueue(proposal.commands)
+            self._proposed[zone] = seen
             return len(proposal.commands)
         except PortError as fault:
             # The store is away or full: the zone stays dirty and is tried again.
