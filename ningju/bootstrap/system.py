@@ -1,7 +1,7 @@
 """All roles of one process, wired: the only place that knows what stands behind each port."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from uuid import UUID
@@ -13,6 +13,7 @@ from engine.explaining import explain
 from engine.ports import Clock, Notifier, Planner, Stats
 from engine.zone import Zone
 from ningju.bootstrap.admitting import Admission
+from ningju.bootstrap.letters import expire
 from ningju.bootstrap.lock import sole_writer
 from ningju.bootstrap.server import WebServer
 from ningju.bootstrap.store import RingingStore, open_store
@@ -145,7 +146,7 @@ class System:
             release=SteppedRelease() if self.stepped else None,
             alone=settings.database is None,
             stats=self.stats,
-            loops=() if self.stepped or Role.MATCHER not in self.roles else (self._match,),
+            loops=() if self.stepped else self._loops(),
         )
         states: ZoneStates[Zone] = self.pipeline.states
         planner: Planner = self._planner
@@ -161,6 +162,17 @@ class System:
 
     def _mark(self, zone: str, at: datetime) -> None:
         self.matcher.mark(zone, at)
+
+    def _loops(self) -> list[Callable[[], Awaitable[None]]]:
+        loops: list[Callable[[], Awaitable[None]]] = []
+        if Role.MATCHER in self.roles:
+            loops.append(self._match)
+        if Role.ZONES in self.roles:
+            loops.append(self._expire)
+        return loops
+
+    async def _expire(self) -> None:
+        await expire(self.store)
 
     async def _match(self) -> None:
         await self.matcher.run()

@@ -1,11 +1,12 @@
-"""What ``verify`` and ``rebuild`` need beyond the ports: a zone at one instant, the whole inbox, rows replaced at once."""
+"""What looking after a ledger needs beyond the ports: a zone at one instant, the whole inbox, dead letters dealt with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
+from uuid import UUID
 
-from engine.ports import OpenCommand, RowChange, Snapshot, Store
+from engine.ports import DeadLetter, OpenCommand, RowChange, Snapshot, Store
 from schemas.envelope import Outcome
 
 RowKey = tuple[str, str]
@@ -31,6 +32,30 @@ class InboxRow:
     outcome: Outcome | None
 
 
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """How a dead letter was dealt with, by whom and why; ``replayed_as`` is the new command."""
+
+    how: Literal["replayed", "discarded"]
+    by: str
+    reason: str = ""
+    replayed_as: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLetter:
+    """A dead letter as it is kept; its bytes are empty once they have expired."""
+
+    number: int
+    letter: DeadLetter
+    count: int
+    first_at: datetime
+    last_at: datetime
+    expires_at: datetime
+    closing: Closing | None = None
+    closed_at: datetime | None = None
+
+
 class InspectableStore(Store, Protocol):
     """A store that can be looked through and repaired."""
 
@@ -54,4 +79,20 @@ class InspectableStore(Store, Protocol):
         Conflict
             When the zone has gone on meanwhile; nothing was written.
         """
+        ...
+
+    async def letters(self, limit: int = 100, *, closed: bool = False) -> list[KeptLetter]:
+        """Dead letters, newest first: those nobody has dealt with, or with ``closed`` all of them."""
+        ...
+
+    async def letter(self, number: int) -> KeptLetter | None:
+        """One dead letter."""
+        ...
+
+    async def close_letter(self, number: int, closing: Closing) -> bool:
+        """Note how a dead letter was dealt with; false when it is unknown or was closed before."""
+        ...
+
+    async def expire_letters(self) -> int:
+        """Drop the bytes of dead letters that have expired; of how many."""
         ...

@@ -23,7 +23,7 @@ from engine.ports import (
     ZoneAppend,
 )
 from ningju.ledger import appends as batch
-from ningju.ledger.inspection import InboxRow, ZoneImage
+from ningju.ledger.inspection import Closing, InboxRow, KeptLetter, ZoneImage
 from ningju.ledger.memory_read_model import MemoryReadModel
 from ningju.ledger.settings import StoreSettings
 from ningju.ledger.stamping import known, stamped, submitted_request
@@ -53,6 +53,8 @@ class _Letter:
     count: int
     first_at: datetime
     last_at: datetime
+    closing: Closing | None = None
+    closed_at: datetime | None = None
 
 
 class MemoryStore(MemoryReadModel):
@@ -252,9 +254,7 @@ class MemoryStore(MemoryReadModel):
         stored.last_at = now
 
     async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
-        expired = self._clock.now() - self._settings.letter_expiry
-        letters = list(reversed(self._letters.values()))[:limit]
-        return [replace(one.letter, raw=b"") if one.first_at <= expired else one.letter for one in letters]
+        return [kept.letter for kept in await self.letters(limit, closed=True)]
 
     async def put_persons(self, persons: Sequence[Person]) -> None:
         self._persons.update((person.id, person) for person in persons)
@@ -283,3 +283,35 @@ class MemoryStore(MemoryReadModel):
             raise Conflict([zone])
         self.replace_zone(zone, rows)
         stored.snapshot = snapshot or stored.snapshot
+
+    async def letters(self, limit: int = 100, *, closed: bool = False) -> list[KeptLetter]:
+        numbered = [self._kept(number, one) for number, one in enumerate(self._letters.values(), 1)]
+        return [kept for kept in reversed(numbered) if closed or kept.closing is None][:limit]
+
+    async def letter(self, number: int) -> KeptLetter | None:
+        return next(
+            (kept for kept in await self.letters(len(self._letters), closed=True) if kept.number == number), None
+        )
+
+    async def close_letter(self, number: int, closing: Closing) -> bool:
+        stored = list(self._letters.values())[number - 1 : number] if number > 0 else []
+        if not stored or stored[0].closing is not None:
+            return False
+        stored[0].closing, stored[0].closed_at = closing, self._clock.now()
+        return True
+
+    async def expire_letters(self) -> int:
+        expired = [
+            one for one in self._letters.values() if one.letter.raw and self._expires_at(one) <= self._clock.now()
+        ]
+        for one in expired:
+            one.letter = replace(one.letter, raw=b"")
+        return len(expired)
+
+    def _expires_at(self, one: _Letter) -> datetime:
+        return one.first_at + self._settings.letter_expiry
+
+    def _kept(self, number: int, one: _Letter) -> KeptLetter:
+        expires_at = self._expires_at(one)
+        letter = replace(one.letter, raw=b"") if expires_at <= self._clock.now() else one.letter
+        return KeptLetter(number, letter, one.count, one.first_at, one.last_at, expires_at, one.closing, one.closed_at)

@@ -26,9 +26,9 @@ from engine.ports import (
     ZoneAppend,
 )
 from ningju.ledger import appends as batch
-from ningju.ledger import archive, consumers, events, inbox, read_model, tables
+from ningju.ledger import archive, consumers, events, inbox, letters, read_model, tables
 from ningju.ledger.database import Database, Result
-from ningju.ledger.inspection import InboxRow, ZoneImage
+from ningju.ledger.inspection import Closing, InboxRow, KeptLetter, ZoneImage
 from ningju.ledger.settings import StoreSettings
 from ningju.ledger.waiting import Waiters
 from schemas.envelope import Outcome
@@ -166,14 +166,12 @@ class SqlStore:
     async def dead_letter(self, letter: DeadLetter) -> None:
         def work(connection: Connection) -> None:
             now = self._database.now(connection)
-            archive.put_dead_letter(connection, letter, now, self._settings.letter_expiry)
+            letters.put(connection, letter, now, self._settings.letter_expiry)
 
         await self._write_again(work)
 
     async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
-        return await self._read(
-            lambda connection: archive.dead_letters(connection, limit, self._database.now(connection))
-        )
+        return [kept.letter for kept in await self.letters(limit, closed=True)]
 
     async def put_persons(self, persons: Sequence[Person]) -> None:
         await self._write_again(lambda connection: archive.put_persons(connection, persons))
@@ -242,3 +240,24 @@ class SqlStore:
             events.save_snapshots(connection, [] if snapshot is None else [snapshot])
 
         await self._write_again(work)
+
+    async def letters(self, limit: int = 100, *, closed: bool = False) -> list[KeptLetter]:
+        return await self._read(
+            lambda connection: letters.newest(connection, limit, self._database.now(connection), closed=closed)
+        )
+
+    async def letter(self, number: int) -> KeptLetter | None:
+        return await self._read(lambda connection: letters.find(connection, number, self._database.now(connection)))
+
+    async def close_letter(self, number: int, closing: Closing) -> bool:
+        def work(connection: Connection) -> bool:
+            return letters.close(connection, number, closing, self._database.now(connection))
+
+        return await self._database.write(work)
+
+    async def expire_letters(self) -> int:
+        if not await self._read(lambda connection: letters.any_expired(connection, self._database.now(connection))):
+            return 0
+        expired = await self._write_again(lambda connection: letters.expire(connection, self._database.now(connection)))
+        await self._database.scrub()
+        return expired
