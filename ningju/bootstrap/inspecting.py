@@ -116,10 +116,13 @@ async def _database(settings: Settings) -> list[Check]:
             zones = len(await store.heads())
             open_commands = await store.open_count()
             last = await newest(store)
+            letters = await store.letters()
     except (Unavailable, ValueError) as missing:
         return [Check("database", False, str(missing), "start it, or `ningju up` once to make an embedded one")]
     found = f"{zones} zones, {open_commands} open commands"
     checks = [Check("database", True, found)]
+    if letters:
+        checks.append(Check("dead letters", True, f"{len(letters)} nobody has dealt with: `ningju deadletters list`"))
     if last is not None and not (settings.data / DEMO_MARK).exists():
         ahead = last - clock.now()
         found = f"newest event at {last:%FT%TZ}"
