@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from engine.lives import Changes, Stamped
-from engine.timers import NONE, Timer, TimerKind
+from engine.timers import Timer, TimerKind
 from engine.zone import ASKED_KEPT, CALENDAR_KEPT, REFERRALS_KEPT, CalendarEntry, ClosedReferral, OfferRecord, Zone
 from schemas.events import (
     Event,
@@ -24,7 +24,7 @@ Fold = Callable[[Zone, Any, Stamped, Changes], None]
 
 
 def _ask(zone: Zone, event: SeatOffered, stamped: Stamped, changes: Changes) -> None:
-    """A live offer, its timer, its place in the calendar, and one more time that the person was asked."""
+    """A live offer, its place in the calendar, and one more time that the person was asked."""
     window, who, now = event.window, event.volunteer, stamped.now
     offer = OfferRecord(
         offer_id=event.offer_id,
@@ -41,14 +41,13 @@ def _ask(zone: Zone, event: SeatOffered, stamped: Stamped, changes: Changes) -> 
     changes["offers"] = zone.offers.set(event.offer_id, offer)
     recent = tuple(when for when in zone.asked.get(who, ()) if when > now - ASKED_KEPT)
     changes["asked"] = zone.asked.set(who, (*recent, now))
-    changes["timers"] = zone.timers.updated(event.offer_id, (expiry_of(offer),))
     entry = CalendarEntry(event.request_id, window.start, window.end, event.place, event.offer_id)
     _calendars(zone, stamped, changes, event.request_id, {who: entry})
 
 
 def _take(zone: Zone, event: SeatAccepted, stamped: Stamped, changes: Changes) -> None:
     offer = zone.offers[event.offer_id]
-    _close(zone, event.offer_id, changes)
+    changes["offers"] = zone.offers.delete(event.offer_id)
     entry = CalendarEntry(event.request_id, offer.window.start, offer.window.end, offer.place)
     people: dict[str, CalendarEntry | None] = {offer.volunteer: None}
     people[event.volunteer] = entry
@@ -56,7 +55,7 @@ def _take(zone: Zone, event: SeatAccepted, stamped: Stamped, changes: Changes) -
 
 
 def _close_offer(zone: Zone, event: OfferEnded, stamped: Stamped, changes: Changes) -> None:
-    _close(zone, event.offer_id, changes)
+    changes["offers"] = zone.offers.delete(event.offer_id)
     _calendars(zone, stamped, changes, event.request_id, {event.volunteer: None})
 
 
@@ -97,11 +96,6 @@ def without(entries: Any, names: Any) -> Any:
         if name in entries:
             entries = entries.delete(name)
     return entries
-
-
-def _close(zone: Zone, offer_id: UUID, changes: Changes) -> None:
-    changes["offers"] = zone.offers.delete(offer_id)
-    changes["timers"] = zone.timers.updated(offer_id, NONE)
 
 
 def _calendars(

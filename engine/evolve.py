@@ -1,5 +1,6 @@
 """State + event → state. It believes every event: what is allowed was decided before."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from immutables import Map
@@ -12,11 +13,14 @@ from engine.zone import RequestRecord, Zone
 from schemas.events import (
     CatalogueChanged,
     Event,
+    OfferEnded,
     PlanAdopted,
     RatingClosed,
     ReferralEnded,
     RequestReceived,
     RosterChanged,
+    SeatAccepted,
+    SeatOffered,
     ZoneConfigured,
 )
 from schemas.request import RequestState
@@ -24,6 +28,12 @@ from schemas.request import RequestState
 
 def evolve(zone: Zone, stamped: Stamped) -> Zone:
     """Fold one event into the state (all but the hash of the record that carries it)."""
+    after = fold_untimed(zone, stamped)
+    return after.changed(timers=reset_timers(after, owners(stamped.event)))
+
+
+def fold_untimed(zone: Zone, stamped: Stamped) -> Zone:
+    """Fold one event into the state, and leave the timers of its :func:`owners` to be set: nothing here reads them."""
     event = stamped.event
     changes: Changes = {"version": stamped.version, "clock": stamped.now}
     whole = _WHOLE.get(type(event))
@@ -85,8 +95,29 @@ def _place(zone: Zone, record: RequestRecord, changes: Changes, *, gone: bool = 
         changes["done"] = zone.done.set(key, record)
     elif ended and key in zone.done:
         changes["done"] = zone.done.delete(key)
-    wanted = timers_of(zone, record) if done or not ended else NONE
-    changes["timers"] = changes.get("timers", zone.timers).updated(key, wanted)
+
+
+def owners(event: Event) -> tuple[UUID, ...]:
+    """The request and the offer whose timers an event may move."""
+    if type(event) is RequestReceived:
+        return (event.spec.request_id,)
+    if type(event) in _WHOLE:
+        return ()
+    request_id: UUID = event.request_id  # type: ignore[union-attr]
+    return (request_id, event.offer_id) if type(event) in _OF_OFFERS else (request_id,)  # type: ignore[union-attr]
+
+
+def reset_timers(zone: Zone, touched: Iterable[UUID]) -> Timers:
+    """The timers of a zone in which those of some requests and offers are not set yet."""
+    timers = zone.timers
+    for key in touched:
+        offer = zone.offers.get(key)
+        if offer is not None:
+            timers = timers.updated(key, (expiry_of(offer),))
+        else:
+            record = zone.record(key)
+            timers = timers.updated(key, NONE if record is None else timers_of(zone, record))
+    return timers
 
 
 def timers_of(zone: Zone, record: RequestRecord) -> tuple[Timer, ...]:
@@ -140,3 +171,5 @@ _WHOLE: dict[type[Event], Fold] = {
     RequestReceived: _received,
 }
 """Events of the whole zone, and those that begin a request."""
+
+_OF_OFFERS = frozenset({SeatOffered, SeatAccepted, OfferEnded})

@@ -1,6 +1,6 @@
 """A zone's timers: a persistent map of what is due when, and a persistent heap that knows the first of them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from typing import NamedTuple, Self, TypeAlias
@@ -72,12 +72,13 @@ class Timers:
     of
         Offer or request → its timers.
     heap
-        Forgets lazily: an entry counts only while its owner still has that very timer.
+        Forgets lazily: an entry counts only while its owner still has that very timer. How it lies depends on what was set
+        before, so it is no part of what makes timers equal.
     """
 
     of: Map[UUID, tuple[Timer, ...]] = Map()
-    heap: _Heap = None
-    entries: int = 0
+    heap: _Heap = field(default=None, compare=False)
+    entries: int = field(default=0, compare=False)
 
     def first(self) -> Timer | None:
         """The timer that fires next, or nothing."""
@@ -103,7 +104,7 @@ class Timers:
             entries -= 1
         if entries > 16 * len(of) + 64:
             return self.build(of)
-        return replace(self, of=of, heap=heap, entries=entries)
+        return type(self)(of, heap, entries)
 
     @classmethod
     def build(cls, of: Map[UUID, tuple[Timer, ...]]) -> Self:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from engine.evolve import evolve
+from engine.evolve import fold_untimed
 from engine.zone import RequestRecord, Zone
 from schemas.events import AlarmCleared, Event, ItemRefused
 from schemas.request import AlarmKind
@@ -31,7 +31,7 @@ class Refused(Exception):
 class Fact:
     """One event to be recorded, and the request's life that it belongs to.
 
-    ``after`` is the state with it folded in; only the record's hash is missing there.
+    ``after`` is the state with it folded in; only the record's hash is missing there, and the timers that it moves.
     """
 
     event: Event
@@ -66,7 +66,10 @@ class Rejected:
 
 
 class Draft:
-    """A decision in the making: ``zone`` is the state as if the facts so far had been recorded."""
+    """A decision in the making: ``zone`` is the state as if the facts so far had been recorded, but for its timers.
+
+    Those are set once, when all is decided: half of what folding takes goes into them.
+    """
 
     def __init__(self, zone: Zone, now: datetime, correlation_id: UUID) -> None:
         self.zone = zone
@@ -79,7 +82,7 @@ class Draft:
         request_id = getattr(event, "request_id", None)
         record = None if request_id is None else self.zone.record(request_id)
         correlation_id = self.correlation_id if record is None else record.correlation_id
-        self.zone = evolve(self.zone, _Stamp(event, self.zone.version + 1, self.now, correlation_id))
+        self.zone = fold_untimed(self.zone, _Stamp(event, self.zone.version + 1, self.now, correlation_id))
         self.facts.append(Fact(event, correlation_id, self.zone))
 
     def open(self, request_id: UUID) -> RequestRecord:

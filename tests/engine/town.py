@@ -92,6 +92,7 @@ class Town:
             state = append(state, record)
             self._note(record.envelope)
         assert state == handled.state
+        assert state.next_due == handled.state.next_due
         due = handled.state.next_due
         assert due is None or due > handled.decided.outcome.now
         self.states[envelope.zone] = handled.state
