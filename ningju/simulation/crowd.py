@@ -101,11 +101,12 @@ def crowd(ground: Ground, seed: int, volunteers: int, first_day: datetime) -> Cr
 
 
 def _neighbours(zone: ZoneConfig, children: Sequence[ZoneConfig]) -> tuple[str, ...]:
-    """Zones that a subdistrict's teams serve: its own, then those near it or to which it is near."""
+    """Zones that a subdistrict's teams serve: its own, those near it or to which it is near, the district's own places."""
     near = [
         other.id for other in children if other.id in zone.siblings[:LENDS_TO] or zone.id in other.siblings[:LENDS_TO]
     ]
-    return (zone.id, *sorted(near, key=zone.siblings.index))
+    parent = () if zone.parent is None else (zone.parent,)
+    return (zone.id, *sorted(near, key=zone.siblings.index), *parent)
 
 
 class _Maker:

@@ -26,9 +26,18 @@ HEAT = 2.0
 SEASON = (4, 20)
 
 # Half of the people who answer take longer than five minutes: an offer that expires sooner only burns them up; and who
-# answers within a quarter of an hour is heard with the next step of five minutes, so a little more than that. The crew
-# of a visit that is asked for at short notice may be complete late, and a neighbour's neighbour may lend.
-POLICY = Policy(offer_expiry_s=1_980, offer_expiry_min_s=1_020, cut_off_share=0.3, referral_hops=4)
+# answers within a quarter of an hour (the slowest within half an hour) is heard with the next step of five minutes, so a
+# little more than that. A step gathers enough for one solve: a debounce would put every answer off by another step. The
+# crew of a visit that is asked for at short notice may be complete late, who is late is replaced while the window still
+# allows it, and a neighbour's neighbour may lend.
+POLICY = Policy(
+    offer_expiry_s=1_830,
+    offer_expiry_min_s=930,
+    cut_off_share=0.2,
+    check_in_grace_s=600,
+    debounce_s=0,
+    referral_hops=4,
+)
 
 NAMES = tuple(VOLUMES)
 

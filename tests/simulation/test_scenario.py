@@ -89,6 +89,11 @@ def test_skills_are_uneven_between_subdistricts(changning: Scenario) -> None:
         assert max(per_head) >= 1.4 * min(per_head), skill
 
 
+def test_a_place_outside_every_subdistrict_can_be_served_by_the_subdistricts(changning: Scenario) -> None:
+    assert all(team.zone in team.zones_served for team in changning.teams)
+    assert all("changning" in team.zones_served for team in changning.teams)
+
+
 def test_repeat_visits_name_a_volunteer_who_could_come(changning: Scenario) -> None:
     people = {volunteer.id: volunteer for volunteer in changning.volunteers}
     catalogue = types(changning)
