@@ -16,10 +16,11 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # The hashes leave no choice of what is installed; the project itself comes last, without asking any index.
 PROJECT := $(INSTALL) --no-deps --no-build-isolation --editable .
 
-UV_COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest \
-	--generate-hashes --no-emit-index-url --no-header --quiet --group build
+UV_LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-emit-index-url --no-header --quiet
+UV_COMPILE := $(UV_LOCK) pyproject.toml --group build
 
-.PHONY: help demo test test-real kill check lint format bench lock
+.PHONY: help demo test test-real kill check lint format bench peers lock
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -53,10 +54,14 @@ format: $(DEV) ## let ruff lay out and mend the code
 bench: $(DEV) ## benchmarks; ARGS="solve SET INSTANCE --seconds 60"
 	$(BIN)/python -m benchmarks $(if $(ARGS),$(ARGS),list)
 
+peers: $(DEV) ## PyVRP and VROOM, for "python -m benchmarks compare" alone
+	$(INSTALL) --require-hashes --requirement requirements-peers.lock
+
 lock: $(DEV) ## resolve the dependencies anew; UPGRADE=1 takes newer versions
 	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements.lock
 	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --group dev --extra postgres-wheel \
 		--constraints requirements.lock --output-file requirements-dev.lock
+	$(UV_LOCK) $(if $(UPGRADE),--upgrade) --group peers --constraints requirements-dev.lock --output-file requirements-peers.lock
 	.ci/addresses
 
 $(BIN)/python:

@@ -69,10 +69,11 @@ def wanted(root: Path) -> dict[str, list[Requirement]]:
     return {
         "requirements.lock": [Requirement(line) for line in run],
         "requirements-dev.lock": [Requirement(line) for line in run + more],
+        "requirements-peers.lock": [Requirement(line) for line in groups["peers"]],
     }
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock", "requirements-peers.lock"])
 def test_the_lock_satisfies_every_range_of_the_project(root, name):
     pins = locked(root / name)
     for requirement in wanted(root)[name]:
@@ -86,8 +87,13 @@ def test_both_locks_agree_so_that_tests_run_on_what_is_shipped(root):
     assert run.items() <= dev.items()
 
 
+def test_peers_come_beside_what_is_there_and_change_none_of_it(root):
+    dev, peers = locked(root / "requirements-dev.lock"), locked(root / "requirements-peers.lock")
+    assert {name: version for name, version in peers.items() if dev.get(name, version) != version} == {}
+
+
 def test_every_direct_dependency_has_a_range_with_both_ends(root):
-    for requirement in wanted(root)["requirements-dev.lock"]:
+    for requirement in wanted(root)["requirements-dev.lock"] + wanted(root)["requirements-peers.lock"]:
         operators = {specifier.operator for specifier in requirement.specifier}
         assert operators == {">=", "<"}, requirement
 
