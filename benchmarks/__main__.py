@@ -8,6 +8,7 @@ from importlib import import_module
 COMMANDS = {
     "list": "the sets, where their data is looked for, what is missing",
     "solve": "one public instance through the entry point that production uses; one JSON line",
+    "compare": "Ningju beside PyVRP, VROOM, OR-Tools routing and the best known costs, in one run",
     "loop": "commands through the durable path, beside raw aiokafka and a bare Faust agent",
     "matching": "the scenario's day in one call, and growth for visits of one person, beside bare min-cost flow",
     "accept": "accepting offers by REST at a steady pace, beside two raw Kafka hops",

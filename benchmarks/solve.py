@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.sets.catalogue import SETS, UnknownInstanceError, data_root, located, named
@@ -55,30 +56,38 @@ def measured(name: str, instance: Instance, limits: Limits) -> tuple[dict[str, o
     spent = time.perf_counter() - began
     violations = [f"{one.rule} {one.visit} {one.volunteer} {one.detail}".strip() for one in check(problem, plan)]
     text, score = solution(instance, routes(plan))
-    faults = [*violations, *score.faults]
-    bound = instance.bound(plan)
-    line: dict[str, object] = {
-        "set": name,
-        "instance": instance.name,
-        "seconds": round(spent, 2),
-        "cost": rounded(score.cost),
-        "bound": rounded(bound),
-        "best_known": instance.best_known,
-        "gap": gap(score, instance.best_known),
-        "valid": not faults,
+    line = judged(name, instance, score, spent, also=violations)
+    return line | {
+        "solver": "ningju",
+        "bound": rounded(instance.bound(plan)),
+        "bound_by": next((level.bound_by for level in reversed(plan.levels)), "none"),
         "proved": plan.status == "optimal",
-        "left_out": score.left_out,
         "visits": len(problem.visits),
         "people": len(problem.volunteers),
         "limit_s": limits.seconds,
         "seed": limits.seed,
         "workers": limits.workers,
         "method": " + ".join(dict.fromkeys(step.method for step in plan.steps)),
-        "bound_by": next((level.bound_by for level in reversed(plan.levels)), "none"),
+    }, text
+
+
+def judged(name: str, instance: Instance, score: Score, spent: float, also: Sequence[str] = ()) -> dict[str, object]:
+    """What there is to say of a solution, whoever found it."""
+    faults = [*also, *score.faults]
+    return {
+        "set": name,
+        "instance": instance.name,
+        "family": instance.family,
+        "seconds": round(spent, 2),
+        "cost": rounded(score.cost),
+        "bound": None,
+        "best_known": instance.best_known,
+        "gap": gap(score, instance.best_known),
+        "valid": not faults,
+        "left_out": score.left_out,
         "faults": len(faults),
         "first_faults": faults[:SHOWN],
     }
-    return line, text
 
 
 def gap(score: Score, best_known: float | None) -> float | None:

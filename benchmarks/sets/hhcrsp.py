@@ -79,6 +79,10 @@ class HomeCare:
         assert length is not None, "read() refuses a service without duration"
         return length
 
+    @property
+    def family(self) -> str:
+        return f"{len(self.raw.patients)} patients"
+
     def problem(self) -> Problem:
         raw = self.raw
         matrix = tuple(tuple(up(x, SCALE) for x in row) for row in raw.distances)

@@ -47,9 +47,10 @@ class Score:
 
 
 class Instance(Protocol):
-    """One instance of a set. ``score`` reads raw data and the written solution only; it shares nothing with the solver."""
+    """One instance of a set; tables sum up by ``family``. ``score`` reads raw data and the written solution only; it shares nothing with the solver."""
 
     name: str
+    family: str
     best_known: float | None
 
     def problem(self) -> Problem:

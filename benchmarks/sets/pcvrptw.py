@@ -40,6 +40,10 @@ class PrizeCollecting:
     service: float
     best_known: float | None = None
 
+    @property
+    def family(self) -> str:
+        return f"{len(self.nodes) - 1:,} customers"
+
     def problem(self) -> Problem:
         way = tuple(tuple(down(hypot(a.x - b.x, a.y - b.y), TENTHS) for b in self.nodes) for a in self.nodes)
         depot, *customers = self.nodes

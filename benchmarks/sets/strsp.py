@@ -47,6 +47,7 @@ class Technicians:
     """An instance; the first row of the tasks file is the depot, and its window the day."""
 
     name: str
+    family: str
     depot: Task
     tasks: tuple[Task, ...]
     technicians: dict[str, Requirement]
@@ -152,8 +153,15 @@ def read(paths: Sequence[Path]) -> Technicians:
     technicians, levels = _technicians(technicians_path)
     domains = len(next(iter(technicians.values())))
     tasks = _tasks(tasks_path, domains, levels)
-    name = f"{tasks_path.stem} {technicians_path.parent.name}/{technicians_path.stem}"
-    return Technicians(name, tasks[0], tuple(tasks[1:]), technicians)
+    family = technicians_path.resolve().parent.name  # what sets the variants apart, in this set's folders
+    name = technicians_path.stem.removeprefix("technicians_")
+    return Technicians(
+        tasks_path.stem if name == tasks_path.stem else f"{tasks_path.stem} {technicians_path.stem}",
+        family,
+        tasks[0],
+        tuple(tasks[1:]),
+        technicians,
+    )
 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
