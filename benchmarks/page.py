@@ -111,7 +111,7 @@ def not_worse(one: Mapping[str, Row], peer: str) -> bool:
 
 
 def percent(share: float) -> str:
-    return f"{100 * share:.2f} %"
+    return f"{round(100 * share, 2) + 0.0:.2f} %"  # no minus before a zero
 
 
 def details(runs: Comparison, *, known: bool) -> list[str]:
