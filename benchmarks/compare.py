@@ -128,7 +128,7 @@ def kept_rows(path: Path | None) -> dict[tuple[object, ...], Row]:
 def commands(solver: str, name: str, files: Sequence[Path], args: argparse.Namespace) -> list[list[str]]:
     """The processes of one solver on one instance: together they have ``--workers`` cores."""
     limits = ["--seconds", str(args.seconds)]
-    paths = [str(path) for path in files]
+    paths = [str(path.resolve()) for path in files]
     python = [sys.executable, "-m"]
     if solver == "ningju":
         seeded = ["--seed", str(args.seed), "--workers", str(args.workers)]

@@ -90,6 +90,7 @@ def summary(runs: Comparison, *, known: bool) -> list[str]:
     peers = [solver for solver in runs.solvers if solver != "ningju"]
     head = ["", "instances", *(f"{NAMES[solver]}, mean gap" for solver in runs.solvers), "Ningju, worst gap"]
     head += [f"not worse than {NAMES[peer]}" for peer in peers]
+    head += ["mean / worst to the best peer", "leaves out more than a peer"] * bool(peers)
     head += ["below the best known"] * known + ["valid", "proved optimal"]
     lines = [f"| {' | '.join(head)} |", f"|---|{'---:|' * (len(head) - 1)}"]
     for family in runs.families:
@@ -99,6 +100,10 @@ def summary(runs: Comparison, *, known: bool) -> list[str]:
         cells += [percent(fmean(gaps)) if (gaps := runs.gaps(family, solver)) else "–" for solver in runs.solvers]
         cells.append(percent(max(ours)) if ours else "–")
         cells += [str(sum(not_worse(one, peer) for one in inside)) for peer in peers]
+        if peers:
+            beside = [gap for one in inside if (gap := to_best_peer(one)) is not None]
+            cells.append(f"{percent(fmean(beside))} / {percent(max(beside))}" if beside else "–")
+            cells.append(str(sum(leaves_out_more(one) for one in inside)))
         cells += [str(sum(gap < -SAME for gap in ours))] * known
         cells += [str(sum(bool(one["ningju"].get(what)) for one in inside)) for what in ("valid", "proved")]
         lines.append(f"| {' | '.join(cells)} |")
@@ -108,6 +113,19 @@ def summary(runs: Comparison, *, known: bool) -> list[str]:
 def not_worse(one: Mapping[str, Row], peer: str) -> bool:
     ours, theirs = cost(one.get("ningju")), cost(one.get(peer))
     return ours is not None and (theirs is None or ours <= theirs * (1 + SAME))
+
+
+def to_best_peer(one: Mapping[str, Row]) -> float | None:
+    """How much dearer than the best of the peers; below zero where Ningju is better than all of them."""
+    ours = cost(one.get("ningju"))
+    theirs = [value for solver, row in one.items() if solver != "ningju" and (value := cost(row)) is not None]
+    return None if ours is None or not theirs else ours / min(theirs) - 1
+
+
+def leaves_out_more(one: Mapping[str, Row]) -> bool:
+    """Whether any peer serves more; who has no valid solution serves nobody."""
+    left = {solver: int(str(row["left_out"])) for solver, row in one.items() if row.get("valid")}
+    return bool(left) and left.get("ningju") != min(left.values())
 
 
 def percent(share: float) -> str:

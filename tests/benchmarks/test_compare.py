@@ -143,7 +143,16 @@ def test_a_comparison_without_its_peers_says_how_to_get_them(data, capsys, monke
 
 
 def row(solver: str, cost: float | None, **more: object) -> dict[str, object]:
-    usual = {"set": "s", "family": "f", "instance": "i", "best_known": None, "valid": True, "limit_s": 1, "workers": 2}
+    usual = {
+        "left_out": 0,
+        "set": "s",
+        "family": "f",
+        "instance": "i",
+        "best_known": None,
+        "valid": True,
+        "limit_s": 1,
+        "workers": 2,
+    }
     return usual | {"seed": 1, "solver": solver, "cost": cost} | more
 
 
@@ -167,9 +176,19 @@ def test_the_table_counts_gaps_and_who_is_not_worse() -> None:
     head, _, line = page.summary(runs, known=False)
     assert "Ningju, mean gap | VROOM, mean gap" in head
     # Gaps: 0 and 20 %; 10, 0 and 0 %. Not worse once: the invalid one counts for nothing.
-    assert line == "| f | 3 | 10.00 % | 3.33 % | 20.00 % | 1 | 2 | 1 |"
+    # To the best peer: -9.09 and 20 %. Where Ningju has nothing valid, the peer serves more.
+    assert line == "| f | 3 | 10.00 % | 3.33 % | 20.00 % | 1 | 5.45 % / 20.00 % | 1 | 2 | 1 |"
     assert "| f | i | **100.00** | 110.00 (2) |" in page.details(runs, known=False)[2]
     assert "| f | k | none valid | **100.00** |" in page.details(runs, known=False)[4]
+
+
+def test_who_leaves_out_more_than_a_peer_is_counted() -> None:
+    def more(ours: int, theirs: int) -> bool:
+        return page.leaves_out_more(
+            {"ningju": row("ningju", 1.0, left_out=ours), "vroom": row("vroom", 1.0, left_out=theirs)}
+        )
+
+    assert (more(1, 0), more(1, 1), more(0, 1)) == (True, False, False)
 
 
 def test_costs_below_the_published_are_counted_but_not_those_of_its_rounding() -> None:
