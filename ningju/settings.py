@@ -2,10 +2,10 @@
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.base import Identifier
@@ -30,8 +30,14 @@ class Settings(BaseSettings):
         Seconds that a caller waits for a verdict where the call does not say.
     inbox_limit
         Open commands of people and other systems before they are told to come again.
-    partitions
-        Partitions of each topic, where they are made.
+    broker_ca
+        Whose certificates of brokers are trusted, as PEM; with it the line is encrypted.
+    broker_tls
+        Whether the line to the broker is encrypted, with the certificates that the machine trusts.
+    broker_user, broker_password, broker_mechanism
+        Who signs in at the broker, and how. The password has no flag: a command line is read by everybody.
+    partitions, replication
+        Partitions of each topic, where they are made, and copies of each.
     solver_processes
         Processes that solve; 0 solves in the matcher's own.
     drain_s
@@ -43,6 +49,11 @@ class Settings(BaseSettings):
     data: Path = Path(".ningju/data")
     database: SecretStr | None = None  # an address may hold a password
     broker: str | None = None
+    broker_tls: bool = False
+    broker_ca: Path | None = None
+    broker_user: str | None = None
+    broker_password: SecretStr | None = None
+    broker_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = "SCRAM-SHA-512"
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     roles: Annotated[tuple[Role, ...], Field(min_length=1)] = ROLES
@@ -52,6 +63,7 @@ class Settings(BaseSettings):
     wait_s: Annotated[float, Field(ge=0, le=60)] = 5.0
     inbox_limit: Annotated[int, Field(ge=1)] = 10_000
     partitions: Annotated[int, Field(ge=1, le=1_000)] = 4
+    replication: Annotated[int, Field(ge=1, le=9)] = 3
     solver_processes: Annotated[int, Field(ge=0, le=64)] = 1
     drain_s: Annotated[float, Field(ge=0, le=600)] = 10.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -73,6 +85,24 @@ class Settings(BaseSettings):
                 "the port of the address is no number; write @ and : in a password as %40 and %3A"
             ) from None
         return address
+
+    @model_validator(mode="after")
+    def _signed_in(self) -> Self:
+        """Refuse at once what the broker would refuse later, or what would show the password to the network."""
+        if (self.broker_user is None) != (self.broker_password is None):
+            raise ValueError("give both NINGJU_BROKER_USER and NINGJU_BROKER_PASSWORD, or neither")
+        if self.broker_user is not None and not self.encrypted:
+            raise ValueError(
+                "signing in at the broker needs an encrypted line: give NINGJU_BROKER_CA or NINGJU_BROKER_TLS"
+            )
+        if self.broker_ca is not None and not self.broker_ca.is_file():
+            raise ValueError(f"NINGJU_BROKER_CA: there is no file {self.broker_ca}")
+        return self
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the line to the broker is encrypted."""
+        return self.broker_tls or self.broker_ca is not None
 
     @property
     def shared(self) -> bool:

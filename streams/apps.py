@@ -12,6 +12,7 @@ from faust.types import StreamT
 from faust.types.transports import TransportT
 
 from streams.driver import Transport
+from streams.security import OPEN, Security
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +35,15 @@ class Connection:
         Seconds of lag without a commit after which the role ends.
     commit_s
         Seconds between commits of offsets.
+    security
+        How the broker is spoken to.
     """
 
     bootstrap: str
     fetch_max_wait_ms: int = 500
     watchdog_s: float = 60.0
     commit_s: float = 1.0
+    security: Security = OPEN
 
     @classmethod
     def embedded(cls, bootstrap: str, *, watchdog_s: float = 60.0) -> "Connection":
@@ -89,6 +93,7 @@ class RoleApp(faust.App):
         super().__init__(
             group or f"ningju-{role}",
             broker=[f"kafka://{address}" for address in connection.bootstrap.split(",")],
+            broker_credentials=connection.security.credentials(),
             autodiscover=False,
             origin=None,
             web_enabled=False,

@@ -21,7 +21,7 @@ from streams.producer import BatchProducer
 from streams.publishing import CommandPublisher, EventPublisher
 from streams.release import ImmediateRelease, Release, SteppedRelease
 from streams.ticking import Ticker
-from streams.topics import Topic
+from streams.topics import Disordered, Topic
 from streams.zone_states import ZoneLogic, ZoneStates
 from streams.zone_worker import ZoneWorker
 
@@ -114,7 +114,7 @@ class Pipeline:
         self._release = release or ImmediateRelease()
         self.roles = frozenset(roles)
         self.stats = stats or Stats()
-        self._producer = BatchProducer(connection.bootstrap)
+        self._producer = BatchProducer(connection.bootstrap, security=connection.security)
         letters = DeadLetters(store, self._producer)
         self.commands = CommandPublisher(
             store,
@@ -244,9 +244,10 @@ class Pipeline:
         return loops
 
     async def _touch_topics(self) -> None:
-        """Name the topics, so that the embedded broker has them before a role subscribes."""
-        for topic in Topic:
-            await self._producer.partitions(topic)
+        """Name the topics, so that the embedded broker has them before a role subscribes; refuse such as break order."""
+        counts = {topic: await self._producer.found(topic) for topic in Topic}
+        if len(set(counts.values())) > 1:
+            raise Disordered(counts)
 
     # ---------------------------------------------------------------------------------------------- under a stepped clock
 

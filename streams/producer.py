@@ -5,14 +5,19 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
 from aiokafka.partitioner import DefaultPartitioner
 
 from engine.ports import Unavailable
+from streams.security import OPEN, Security
 from streams.topics import Record
 
 STOP_S: Final = 3.0
 """Seconds that stopping waits for a broker that does not answer."""
+
+
+FOUND_S: Final = 10.0
+"""Seconds that a topic may take to be found at start: a broker that has just come up does not know all at once."""
 
 
 class Sender(Protocol):
@@ -40,8 +45,9 @@ class BatchProducer:
         Largest record.
     """
 
-    def __init__(self, bootstrap: str, *, max_bytes: int = 1 << 20) -> None:
+    def __init__(self, bootstrap: str, *, max_bytes: int = 1 << 20, security: Security = OPEN) -> None:
         self._bootstrap = bootstrap
+        self._security = security
         self._max_bytes = max_bytes
         self._client: AIOKafkaProducer | None = None
         self._partitioner = DefaultPartitioner()
@@ -62,13 +68,17 @@ class BatchProducer:
             max_batch_size=self._max_bytes,
             max_request_size=self._max_bytes,
             request_timeout_ms=15_000,
+            **self._security.client(),
         )
         try:
             await self._client.start()
         except KafkaError as error:
             await self._client.stop()
             self._client = None
-            raise Unavailable(f"no Kafka broker answers at {self._bootstrap}; start it, or name another") from error
+            told = f", or none lets {self._security.user} in" if self._security.user else ""
+            raise Unavailable(
+                f"no Kafka broker answers at {self._bootstrap}{told}; start it, or name another"
+            ) from error
 
     async def stop(self) -> None:
         """Send what is left and disconnect; a broker that is gone is not waited for."""
@@ -90,6 +100,22 @@ class BatchProducer:
         if self._client is None:
             raise Unavailable("the producer is not connected; start it first")
         return len(await self._client.partitions_for(topic))
+
+    async def found(self, topic: str) -> int:
+        """Tell how many partitions a topic has, at start.
+
+        Raises
+        ------
+        engine.ports.Unavailable
+            When it is not there, or is not for us; the text says what to do.
+        """
+        try:
+            async with asyncio.timeout(FOUND_S):
+                return await self.partitions(topic)
+        except TopicAuthorizationFailedError as denied:
+            raise Unavailable(f"the broker's rules keep {topic} from us; `ningju topics grant` sets them") from denied
+        except (KafkaError, TimeoutError) as missing:
+            raise Unavailable(f"{topic} is not on the broker; `ningju topics ensure` makes it") from missing
 
     async def send(self, topic: str, records: Sequence[Record]) -> None:
         """Send records in order and return when the broker has all of them."""

@@ -6,6 +6,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
+from engine.ports import Unavailable
+
 CONTENT_TYPE: Final = "application/json"
 SPEC_VERSION: Final = "1.0"
 _SPEC_VERSION: Final = ("ce_specversion", SPEC_VERSION.encode())
@@ -21,6 +23,14 @@ class Topic(StrEnum):
     COMMANDS = "ningju.commands"
     EVENTS = "ningju.events"
     DEAD_LETTERS = "ningju.deadletters"
+
+
+class Disordered(Unavailable):
+    """Topics have different numbers of partitions: a zone's commands and events would go by different ones."""
+
+    def __init__(self, counts: Mapping[Topic, int]) -> None:
+        told = ", ".join(f"{topic} {count}" for topic, count in counts.items())
+        super().__init__(f"topics have different numbers of partitions ({told}); `ningju topics check` says what to do")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from kafka.errors import KafkaError
 
 from deploy.kafka.java import find_java
 from deploy.kafka.libraries import fetch
+from deploy.kafka.security import ADMIN, Secured
+from streams.security import OPEN, Security
 
 START_S = 60.0
 STOP_S = 20.0
@@ -59,11 +61,15 @@ class Cluster:
         How many; topics can be replicated as often.
     detached
         Whether the brokers outlive this process. Otherwise they end with it, however it ends.
+    secure
+        Whether lines are encrypted, everybody signs in, and what no rule allows is denied.
     """
 
     folder: Path
     brokers: int = 1
     detached: bool = False
+    secure: bool = False
+    secured: Secured | None = None
     processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
 
@@ -87,10 +93,14 @@ class Cluster:
         ports = free_ports(2 * self.brokers)
         self.nodes = [Node(n + 1, self.folder / f"{n + 1}", *ports[2 * n : 2 * n + 2]) for n in range(self.brokers)]
         cluster_id = uuid4().hex[:22]
+        if self.secure:
+            self.secured = Secured(self.folder / "access")
+            self.secured.write()
         try:
             for node in self.nodes:
                 node.folder.mkdir(parents=True)
-                node.properties.write_text(settings(node, self.nodes))
+                node.properties.touch(mode=0o600)  # a password stands in it
+                node.properties.write_text(settings(node, self.nodes, self.secured))
                 with node.log.open("wb") as log:
                     format_ = (
                         *kafka,
@@ -100,6 +110,7 @@ class Cluster:
                         cluster_id,
                         "-c",
                         str(node.properties),
+                        *(self.secured.users() if self.secured else ()),
                     )
                     if subprocess.run(format_, stdout=log, stderr=log, timeout=START_S, check=False).returncode != 0:
                         raise KafkaFailed(f"the storage could not be formatted:\n{tail(node.log)}")
@@ -109,7 +120,15 @@ class Cluster:
         except BaseException:
             self.stop()
             raise
+        if self.secured is not None:
+            self.secured.write_environments(self.address)
         return self.address
+
+    def security(self, user: str = ADMIN) -> Security:
+        """Tell how a user signs in; in the open, where nobody has to."""
+        if self.secured is None:
+            return OPEN
+        return Security(tls=True, ca=self.secured.ca, user=user, password=self.secured.passwords[user])
 
     def stop(self) -> None:
         """End the brokers that this object started, by their process ids."""
@@ -147,7 +166,7 @@ class Cluster:
             for process, node in zip(self.processes, self.nodes, strict=True):
                 if process.poll() is not None:
                     raise KafkaFailed(f"broker {node.id} ended with {process.returncode}:\n{tail(node.log)}")
-            if all(known_to(one) == self.brokers for one in self.address.split(",")):
+            if all(known_to(one, self.security()) == self.brokers for one in self.address.split(",")):
                 return
             time.sleep(0.2)
         raise KafkaFailed(f"{self.brokers} brokers did not answer within {START_S:.0f} s:\n{tail(self.nodes[0].log)}")
@@ -162,35 +181,40 @@ class Cluster:
         self.stop()
 
 
-def settings(node: Node, nodes: Sequence[Node]) -> str:
+def settings(node: Node, nodes: Sequence[Node], secured: Secured | None = None) -> str:
     """Write a broker's settings: small, quick to rebalance, topics made by hand only, as in production."""
     replicas = len(nodes)
-    values = {
+    values: dict[str, object] = {
         "process.roles": "broker,controller",
         "node.id": node.id,
-        "listeners": f"PLAINTEXT://127.0.0.1:{node.port},CONTROLLER://127.0.0.1:{node.controller_port}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{node.port}",
+        "listeners": f"CLIENT://127.0.0.1:{node.port},CONTROLLER://127.0.0.1:{node.controller_port}",
+        "advertised.listeners": f"CLIENT://127.0.0.1:{node.port}",
+        "inter.broker.listener.name": "CLIENT",
         "controller.listener.names": "CONTROLLER",
         "controller.quorum.voters": ",".join(f"{one.id}@127.0.0.1:{one.controller_port}" for one in nodes),
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listener.security.protocol.map": "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "log.dirs": node.folder / "data",
         "auto.create.topics.enable": "false",
+        "default.replication.factor": replicas,
         "min.insync.replicas": max(1, replicas - 1),
+        "unclean.leader.election.enable": "false",
         "offsets.topic.replication.factor": replicas,
         "offsets.topic.num.partitions": 4,
         "transaction.state.log.replication.factor": replicas,
         "transaction.state.log.min.isr": max(1, replicas - 1),
         "group.initial.rebalance.delay.ms": 0,
     }
+    if secured is not None:
+        values |= secured.settings()
     return "".join(f"{key}={value}\n" for key, value in values.items())
 
 
-def known_to(address: str) -> int:
+def known_to(address: str, security: Security = OPEN) -> int:
     """Count the brokers that the one at ``address`` knows of, itself included; 0 when it does not answer."""
     host, port = address.split(":")
     try:
         socket.create_connection((host, int(port)), timeout=1).close()  # quicker to say no than a client is
-        admin = KafkaAdminClient(bootstrap_servers=address, request_timeout_ms=5_000)
+        admin = KafkaAdminClient(bootstrap_servers=address, request_timeout_ms=5_000, **security.client())
     except (OSError, KafkaError):
         return 0
     try:

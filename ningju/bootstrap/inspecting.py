@@ -144,16 +144,17 @@ def _broker(settings: Settings) -> list[Check]:
             advice = "start Kafka, or correct --broker HOST:PORT"
             checks.append(Check(f"broker {address}", False, str(fault) or type(fault).__name__, advice))
     if all(check.ok for check in checks):
-        checks.append(_topics(settings.broker))
+        checks += _topics(settings)
     return checks
 
 
-def _topics(broker: str) -> Check:
-    from streams.provisioning import missing
+def _topics(settings: Settings) -> list[Check]:
+    from ningju.bootstrap import broker
 
     try:
-        lacking = missing(broker)
-    except Exception as fault:  # noqa: BLE001 - whatever the broker answers, the doctor says it
-        return Check("topics", False, f"{type(fault).__name__}: {fault}", "see the broker's log")
-    found = "all there" if not lacking else f"missing: {', '.join(lacking)}"
-    return Check("topics", not lacking, found, "`ningju up --broker …` makes them, or your Kafka's administrator does")
+        faults = broker.check(settings).faults
+    except Unavailable as fault:
+        return [Check("topics", False, str(fault), "see the broker's log")]
+    if not faults:
+        return [Check("topics", True, "as they should be")]
+    return [Check(f"topic {fault.topic}", False, fault.what, fault.cure) for fault in faults]

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from engine.explaining import explain
 from engine.ports import Clock, Notifier, Planner, Stats
 from engine.zone import Zone
+from ningju.bootstrap import broker
 from ningju.bootstrap.admitting import Admission
 from ningju.bootstrap.letters import expire
 from ningju.bootstrap.lock import sole_writer
@@ -131,7 +132,7 @@ class System:
             self._broker = EmbeddedBroker()
             connection = Connection.embedded(self._broker.start())
         else:
-            connection = Connection(settings.broker)
+            connection = broker.connection(settings)
         if settings.solver_processes:
             self._planner = SolverPool(settings.solver_processes)
         self.pipeline = Pipeline(

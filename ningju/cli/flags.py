@@ -52,7 +52,10 @@ def settings(kind: type[S], **given: Any) -> S:
     try:
         return kind(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False)]
+        faults = [
+            ": ".join(part for part in (".".join(map(str, fault["loc"])), fault["msg"]) if part)
+            for fault in error.errors(include_input=False)
+        ]
         wrong("; ".join(faults))
 
 

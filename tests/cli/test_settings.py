@@ -44,6 +44,22 @@ def test_a_database_that_no_ledger_stands_on_is_refused_without_repeating_its_ad
 
 
 @pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ({"broker_user": "ningju-zones"}, "NINGJU_BROKER_PASSWORD"),
+        ({"broker_password": "hunter2"}, "NINGJU_BROKER_USER"),
+        ({"broker_user": "ningju-zones", "broker_password": "hunter2"}, "encrypted"),
+        ({"broker_ca": Path("/nowhere/ca.pem")}, "no file /nowhere/ca.pem"),
+    ],
+)
+def test_half_a_sign_in_at_the_broker_and_one_in_the_open_are_refused(given: dict[str, object], what: str) -> None:
+    with pytest.raises(Stop, match=what) as wrong:
+        settings(Settings, **given)
+    assert wrong.value.code == 2
+    assert "hunter2" not in str(wrong.value)
+
+
+@pytest.mark.parametrize(
     ("host", "there"),
     [
         ("127.0.0.1", True),

@@ -65,9 +65,10 @@ def test_every_broker_is_a_voter_and_listens_on_the_loopback_alone(tmp_path) -> 
     nodes = [Node(n, tmp_path / str(n), 9000 + n, 9100 + n) for n in (1, 2, 3)]
     lines = dict(line.split("=", 1) for line in settings(nodes[1], nodes).splitlines())
     assert lines["node.id"] == "2"
-    assert lines["listeners"] == "PLAINTEXT://127.0.0.1:9002,CONTROLLER://127.0.0.1:9102"
+    assert lines["listeners"] == "CLIENT://127.0.0.1:9002,CONTROLLER://127.0.0.1:9102"
     assert lines["controller.quorum.voters"] == "1@127.0.0.1:9101,2@127.0.0.1:9102,3@127.0.0.1:9103"
     assert lines["min.insync.replicas"] == "2"
+    assert lines["unclean.leader.election.enable"] == "false"
     assert lines["auto.create.topics.enable"] == "false"
 
 

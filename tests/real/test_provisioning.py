@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
-from kafka.errors import InvalidReplicationFactorError
 
+from engine.ports import Unavailable
 from streams.producer import BatchProducer
 from streams.provisioning import provision
 from streams.topics import Record, Topic, decode_headers, encode_headers
@@ -35,7 +35,7 @@ def test_every_topic_is_made_once_with_the_partitions_that_were_asked_for(bare) 
 
 
 def test_more_replicas_than_brokers_are_refused(bare) -> None:
-    with pytest.raises(InvalidReplicationFactorError):
+    with pytest.raises(Unavailable, match="fewer brokers"):
         provision(bare.address, partitions=1, replication=2)
     assert described(bare.address) == {}
 
