@@ -8,6 +8,7 @@ import threading
 from time import monotonic
 
 import structlog
+from pydantic import SecretStr
 
 from ningju.bootstrap.serving import DONE, MISSING, NO, PARENT, WRONG_USE
 from ningju.settings import Settings
@@ -25,7 +26,8 @@ def environment(settings: Settings) -> dict[str, str]:
     for name in type(settings).model_fields:
         if name not in Settings.model_fields or getattr(settings, name) is None:
             continue
-        value = settings.database_url if name == "database" else getattr(settings, name)
+        value = getattr(settings, name)
+        value = value.get_secret_value() if isinstance(value, SecretStr) else value
         told[f"NINGJU_{name.upper()}"] = str(list(value)).replace("'", '"') if isinstance(value, tuple) else str(value)
     return told
 
@@ -55,7 +57,7 @@ def supervise(settings: Settings) -> int:
         child = subprocess.Popen([sys.executable, "-m", "ningju.bootstrap.serving"], env=env, start_new_session=True)
         code = _wait(child, stopping, settings.drain_s)
         if stopping.is_set() or code == DONE:
-            return DONE if code == DONE else NO
+            return DONE if code in {DONE, -signal.SIGTERM} else NO  # ours came before its handler, or after its end
         if code == WRONG_USE or (code == MISSING and not served):
             return code
         served = served or monotonic() - began >= STEADY_S
