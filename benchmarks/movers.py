@@ -12,7 +12,7 @@ import pickle
 import shutil
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,8 +29,9 @@ from ningju.ledger import sqlite as ledger_sqlite
 from ningju.ledger.opening import open_store
 from ningju.ledger.settings import StoreSettings
 from schemas.envelope import CommandEnvelope
-from streams.agents import commands_agent
-from streams.apps import Connection, RoleApp
+from streams.agents import BATCH, Batch, Handle, commands_handler
+from streams.apps import Connection
+from streams.batch_role import BatchRole
 from streams.dead_letters import DeadLetters
 from streams.engine_logic import EngineLogic
 from streams.garbage import spare_states
@@ -220,7 +221,7 @@ class BareFaust(Mover):
 
         app.agent(commands, name="bare")(agent)
         await app.start()
-        await assigned(app)
+        await assigned(lambda: bool(app.consumer.assignment()) and not app.rebalancing)
         try:
             yield
         finally:
@@ -251,12 +252,11 @@ class Ningju(Mover):
         )
         # Nobody consumes here, so nothing holds the publisher up either.
         publisher = EventPublisher(store, store, producer, names=CONSUMERS, bound=10**9, sweep_s=10**6)
-        app = RoleApp("zones", Connection.embedded(self.address), group="benchmark")
-        agent = commands_agent(worker, letters, on_commit=publisher.offer, on_outcomes=self._count)
-        app.consume(Topic.COMMANDS, self._begin(agent))
+        handle = self._begin(commands_handler(worker, letters, on_commit=publisher.offer, on_outcomes=self._count))
+        role = BatchRole("zones", Connection.embedded(self.address), Topic.COMMANDS, handle, size=BATCH)
         await publisher.start()
-        await app.start()
-        await assigned(app)
+        await role.start()
+        await assigned(lambda: bool(role.assignment))
         publishing = asyncio.create_task(publisher.run())
         self._publisher = publisher
         waiting: asyncio.Task[None] | None = None
@@ -268,22 +268,15 @@ class Ningju(Mover):
                 if task is not None:
                     task.cancel()
                     await asyncio.wait({task})
-            await app.stop()
+            await role.stop()
             await producer.stop()
             await store.close()
 
-    def _begin(self, agent: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
-        async def begun(stream: Any) -> None:
-            take = stream.noack_take
-
-            async def watched(size: int, within: float) -> AsyncIterator[Any]:
-                async for events in take(size, within=within):
-                    if self.round.begin():
-                        self.watch.seconds.clear()  # what starting took is not what commands take
-                    yield events
-
-            stream.noack_take = watched
-            await agent(stream)
+    def _begin(self, handle: Handle) -> Handle:
+        async def begun(batch: Batch) -> None:
+            if self.round.begin():
+                self.watch.seconds.clear()  # what starting took is not what commands take
+            await handle(batch)
 
         return begun
 
@@ -318,10 +311,10 @@ def copied(source: Path, path: Path) -> None:
         os.fsync(file.fileno())
 
 
-async def assigned(app: Any) -> None:
-    """Wait until an app has its partitions."""
+async def assigned(ready: Callable[[], bool]) -> None:
+    """Wait until a group's member has its partitions."""
     async with asyncio.timeout(60):
-        while not app.consumer.assignment() or app.rebalancing:  # noqa: ASYNC110 - stock Faust tells nobody
+        while not ready():  # noqa: ASYNC110 - neither way tells anybody
             await asyncio.sleep(0.05)
         await asyncio.sleep(2.0)  # its first fetch
 

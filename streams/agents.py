@@ -1,9 +1,9 @@
 """What each role does with a topic: translate, batch, acknowledge. The thinking is done elsewhere."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from faust.types import EventT, StreamT
+from faust.types import StreamT
 from pydantic import ValidationError
 
 from engine.ports import DeadLetter, NewCommand, QueueFull, Record
@@ -15,7 +15,25 @@ from streams.topics import decode_headers
 from streams.zone_worker import Delivered, ZoneWorker
 
 Agent = Callable[[StreamT[Any]], Awaitable[None]]
-Batch = Sequence[EventT[Any]]
+
+
+class Message(Protocol):
+    """What is read of a record, whoever brings it."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def value(self) -> Any: ...
+    @property
+    def headers(self) -> Any: ...
+
+
+Batch = Sequence[Message]
+Handle = Callable[[Batch], Awaitable[None]]
 
 BATCH = 250
 WITHIN_S = 0.01
@@ -29,7 +47,7 @@ Admit = Callable[[bytes, Mapping[str, str], str], Awaitable[NewCommand]]
 """Turns the raw bytes of a request, its headers and its position into a command; raises `Unacceptable`."""
 
 
-def batched(handle: Callable[[Batch], Awaitable[None]], *, size: int = BATCH, within_s: float = WITHIN_S) -> Agent:
+def batched(handle: Handle, *, size: int = BATCH, within_s: float = WITHIN_S) -> Agent:
     """Make an agent that hands over batches and acknowledges each when it is dealt with, never before.
 
     Parameters
@@ -40,35 +58,31 @@ def batched(handle: Callable[[Batch], Awaitable[None]], *, size: int = BATCH, wi
 
     async def agent(stream: StreamT[Any]) -> None:
         async for events in stream.noack_take(size, within=within_s):  # type: ignore[attr-defined]
-            await handle(events)
+            await handle([event.message for event in events])
             for event in events:
                 event.ack()
 
     return agent
 
 
-def raw_of(event: EventT[Any]) -> bytes:
+def raw_of(message: Message) -> bytes:
     """Read a record's value as it came."""
-    value = event.message.value
-    return value if isinstance(value, bytes) else b""
+    return message.value if isinstance(message.value, bytes) else b""
 
 
-def letter_of(event: EventT[Any], reason: str) -> DeadLetter:
+def letter_of(message: Message, reason: str) -> DeadLetter:
     """Write a record that cannot be read as a dead letter."""
-    message = event.message
-    return DeadLetter(message.topic, message.partition, message.offset, reason, raw_of(event))
+    return DeadLetter(message.topic, message.partition, message.offset, reason, raw_of(message))
 
 
-def commands_agent(
+def commands_handler(
     worker: ZoneWorker[Any],
     letters: Letters,
     *,
     on_commit: Callable[[Sequence[Record]], None],
     on_outcomes: Callable[[Sequence[Any]], None],
-    size: int = BATCH,
-    within_s: float = WITHIN_S,
-) -> Agent:
-    """Bind the zones' agent: commands in, records committed.
+) -> Handle:
+    """Make what the zones' role does with a batch: commands in, records committed.
 
     Parameters
     ----------
@@ -78,36 +92,35 @@ def commands_agent(
         Told the ids of commands that have their outcome.
     """
 
-    async def handle(events: Batch) -> None:
+    async def handle(messages: Batch) -> None:
         batch = []
-        for event in events:
-            raw = raw_of(event)
-            message = event.message
+        for message in messages:
+            raw = raw_of(message)
             try:
                 envelope = CommandEnvelope.read(raw)
             except ValidationError as error:
-                await letters.dead_letter(letter_of(event, f"no command: {_first(error)}"))
+                await letters.dead_letter(letter_of(message, f"no command: {_first(error)}"))
             else:
                 batch.append(Delivered(envelope, raw, message.topic, message.partition, message.offset))
         if batch:
             on_commit(await worker.work(batch))
             on_outcomes([one.envelope.command_id for one in batch])
 
-    return batched(handle, size=size, within_s=within_s)
+    return handle
 
 
 def events_agent(consumer: EventConsumer, letters: Letters, *, size: int = BATCH, within_s: float = WITHIN_S) -> Agent:
     """Bind a consumer of events. An event that cannot be read here is read from the ledger: only headers must be right."""
 
-    async def handle(events: Batch) -> None:
+    async def handle(messages: Batch) -> None:
         batch = []
-        for event in events:
-            headers = decode_headers(event.message.headers)
+        for message in messages:
+            headers = decode_headers(message.headers)
             version = headers.get("version", "")
             if not version.isdecimal() or not headers.get("zone"):
-                await letters.dead_letter(letter_of(event, "no event: the headers zone and version are missing"))
+                await letters.dead_letter(letter_of(message, "no event: the headers zone and version are missing"))
             else:
-                batch.append(Heard(headers["zone"], int(version), raw_of(event)))
+                batch.append(Heard(headers["zone"], int(version), raw_of(message)))
         if batch:
             await consumer.hear(batch)
 
@@ -145,17 +158,16 @@ def intake_agent(
                 tries += 1
                 await backoff.wait(tries)
 
-    async def handle(events: Batch) -> None:
+    async def handle(messages: Batch) -> None:
         commands = []
-        for event in events:
-            message = event.message
+        for message in messages:
             position = f"{message.topic}/{message.partition}/{message.offset}"
             try:
-                commands.append(await admit(raw_of(event), decode_headers(message.headers), position))
+                commands.append(await admit(raw_of(message), decode_headers(message.headers), position))
             except ValidationError as error:
-                await letters.dead_letter(letter_of(event, f"no request: {_first(error)}"))
+                await letters.dead_letter(letter_of(message, f"no request: {_first(error)}"))
             except Unacceptable as error:
-                await letters.dead_letter(letter_of(event, str(error)))
+                await letters.dead_letter(letter_of(message, str(error)))
         if commands:
             await enqueue_some(commands)
 

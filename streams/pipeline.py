@@ -9,9 +9,10 @@ from typing import Any
 import structlog
 
 from engine.ports import Clock, Notifier, Stats, Store
-from streams.agents import BATCH, WITHIN_S, Admit, commands_agent, events_agent, intake_agent
+from streams.agents import BATCH, WITHIN_S, Admit, commands_handler, events_agent, intake_agent
 from streams.apps import Connection, RoleApp
 from streams.backoff import Backoff
+from streams.batch_role import BatchRole
 from streams.consuming import EventConsumer, Handler
 from streams.dead_letters import DeadLetters
 from streams.delivering import Postman
@@ -141,7 +142,7 @@ class Pipeline:
         self.ticker = Ticker(store, self.door, clock, every_s=tuning.tick_s)
         self.postman = None if notifier is None else Postman(store, notifier)
         self.consumers: dict[Role, EventConsumer] = {}
-        self.apps: dict[Role, RoleApp] = {}
+        self.members: dict[Role, RoleApp | BatchRole] = {}
         self._loops = list(loops)
         self.ready = asyncio.Event()
         if Role.ZONES in self.roles:
@@ -155,23 +156,14 @@ class Pipeline:
             self._bind_intake(admit, letters)
 
     def _app(self, role: Role) -> RoleApp:
-        app = self.apps[role] = RoleApp(role, self._connection)
+        app = self.members[role] = RoleApp(role, self._connection)
         return app
 
     def _bind_zones(self, letters: DeadLetters) -> None:
-        app = self._app(Role.ZONES)
-        app.excuse = lambda: self.worker.waiting
-        app.consume(
-            Topic.COMMANDS,
-            commands_agent(
-                self.worker,
-                letters,
-                on_commit=self.events.offer,
-                on_outcomes=self.commands.settle,
-                size=self._tuning.batch,
-                within_s=self._tuning.within_s,
-            ),
-        )
+        handle = commands_handler(self.worker, letters, on_commit=self.events.offer, on_outcomes=self.commands.settle)
+        role = BatchRole(Role.ZONES, self._connection, Topic.COMMANDS, handle, size=self._tuning.batch)
+        role.excuse = lambda: self.worker.waiting
+        self.members[Role.ZONES] = role
 
     def _bind_consumer(self, role: Role, handler: Handler, store: Store, letters: DeadLetters) -> None:
         consumer = self.consumers[role] = EventConsumer(
@@ -219,10 +211,10 @@ class Pipeline:
         await self._producer.start()
         try:
             await self._touch_topics()
-            await asyncio.gather(*(app.start() for app in self.apps.values()))
+            await asyncio.gather(*(member.start() for member in self.members.values()))
             async with asyncio.TaskGroup() as group:
-                for app in self.apps.values():
-                    group.create_task(app.until_ended(), name=f"role:{app.conf.id}")
+                for role, member in self.members.items():
+                    group.create_task(member.until_ended(), name=f"role:{role}")
                 for loop in self._running():
                     group.create_task(_forever(loop), name="loop")
                 for consumer in self.consumers.values():
@@ -230,7 +222,7 @@ class Pipeline:
                 self.ready.set()
         finally:
             self.ready.clear()
-            await asyncio.gather(*(app.stop() for app in self.apps.values()), return_exceptions=True)
+            await asyncio.gather(*(member.stop() for member in self.members.values()), return_exceptions=True)
             await self._producer.stop()
 
     def _running(self) -> list[Callable[[], Awaitable[None]]]:
