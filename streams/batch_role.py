@@ -90,6 +90,7 @@ class BatchRole:
             session_timeout_ms=int(SESSION_S * 1_000),
             heartbeat_interval_ms=int(SESSION_S * 250),
             max_poll_interval_ms=AWAY_MS,
+            **self._connection.security.client(),
         )
         client.subscribe([self._topic], listener=_Leaving(self._leave))
         try:
@@ -98,7 +99,7 @@ class BatchRole:
             await client.stop()
             self._client = None
             broker = self._connection.bootstrap
-            raise Unavailable(f"no Kafka broker answers at {broker}; start it, or name another") from error
+            raise Unavailable(f"{self.name} cannot consume {self._topic} from {broker}: {error!r}") from error
         loops = (self._consume(client), self._commit_now_and_then(client), self._watch(client))
         self._tasks = [asyncio.create_task(loop, name=f"{self.name}:{self._topic}") for loop in loops]
 
