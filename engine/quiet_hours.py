@@ -2,11 +2,20 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from schemas.zone import Policy
 
 DAY_MIN = 1_440
+
+
+class Hours(NamedTuple):
+    """What of a policy says when people sleep."""
+
+    timezone: str
+    quiet_start_min: int
+    quiet_end_min: int
 
 
 @lru_cache(maxsize=64)
@@ -21,7 +30,7 @@ def local_zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
-def local(policy: Policy, moment: datetime) -> datetime:
+def local(policy: Policy | Hours, moment: datetime) -> datetime:
     """The moment on the zone's wall clock."""
     return moment.astimezone(local_zone(policy.timezone))
 
@@ -31,13 +40,13 @@ def local_day(policy: Policy, moment: datetime) -> datetime:
     return local(policy, moment).replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
 
 
-def at_minute(policy: Policy, day: datetime, minute: int, days: int = 0) -> datetime:
+def at_minute(policy: Policy | Hours, day: datetime, minute: int, days: int = 0) -> datetime:
     """The moment at a minute of the local day that holds ``day`` or comes ``days`` after it, in UTC."""
     midnight = local(policy, day).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     return (midnight + timedelta(days=days, minutes=minute)).astimezone(UTC)
 
 
-def quiet_until(policy: Policy, moment: datetime) -> datetime | None:
+def quiet_until(policy: Policy | Hours, moment: datetime) -> datetime | None:
     """When the quiet hours that hold ``moment`` end, or nothing when it is not in any."""
     start, end = policy.quiet_start_min, policy.quiet_end_min
     if start == end:
@@ -51,12 +60,12 @@ def quiet_until(policy: Policy, moment: datetime) -> datetime | None:
     return at_minute(policy, moment, end) if minute < end else None
 
 
-def waking(policy: Policy, moment: datetime) -> datetime:
+def waking(policy: Policy | Hours, moment: datetime) -> datetime:
     """First moment at or after ``moment`` when people may be asked."""
     return quiet_until(policy, moment) or moment
 
 
-def next_quiet(policy: Policy, moment: datetime) -> datetime | None:
+def next_quiet(policy: Policy | Hours, moment: datetime) -> datetime | None:
     """When the next quiet hours after a waking ``moment`` begin, or nothing when there are none."""
     if policy.quiet_start_min == policy.quiet_end_min:
         return None
@@ -75,12 +84,18 @@ def after_waking(policy: Policy, moment: datetime, length: timedelta) -> datetim
 
 def waking_time(policy: Policy, begin: datetime, end: datetime) -> timedelta:
     """How much waking time lies between two moments; none when the second is the earlier one."""
+    return _waking_time(Hours(policy.timezone, policy.quiet_start_min, policy.quiet_end_min), begin, end)
+
+
+@lru_cache(maxsize=8_192)
+def _waking_time(hours: Hours, begin: datetime, end: datetime) -> timedelta:
+    """Remembered, for every event of a request asks the same again."""
     total = timedelta(0)
-    moment = waking(policy, begin)
+    moment = waking(hours, begin)
     while moment < end:
-        quiet = next_quiet(policy, moment)
+        quiet = next_quiet(hours, moment)
         if quiet is None or quiet >= end:
             return total + (end - moment)
         total += quiet - moment
-        moment = waking(policy, quiet)
+        moment = waking(hours, quiet)
     return total
