@@ -20,6 +20,9 @@ UV_LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --fork-strate
 	--generate-hashes --no-emit-index-url --no-header --quiet
 UV_COMPILE := $(UV_LOCK) pyproject.toml --group build
 
+# The search's machine code, kept on the disk: else the first plan of the first run would have to do without it.
+COMPILE := $(BIN)/python -c "from solvers.routes.search import warm; warm()"
+
 .PHONY: help demo test test-real kill check lint format bench peers lock
 
 help: ## say what there is
@@ -77,9 +80,11 @@ $(BIN)/python:
 $(RUN): requirements.lock pyproject.toml | $(BIN)/python
 	$(INSTALL) --require-hashes --requirement requirements.lock
 	$(PROJECT)
+	$(COMPILE)
 	@touch $@
 
 $(DEV): requirements-dev.lock requirements.lock pyproject.toml | $(BIN)/python
 	$(INSTALL) --require-hashes --requirement requirements-dev.lock
 	$(PROJECT)
+	$(COMPILE)
 	@touch $(RUN) $@

@@ -9,7 +9,7 @@ import numpy as np
 
 from schemas.plan import Assignment, LeftOut, LevelCost, Plan, Status, Step
 from schemas.problem import FilledSeat, Limits, Problem
-from solvers import cp_sat, flow, greedy, search
+from solvers import cp_sat, flow, greedy
 from solvers.arrays import Arrays, build
 from solvers.candidates import Candidates, find
 from solvers.costs import Chosen, by_level, terms, vector
@@ -17,6 +17,7 @@ from solvers.diary import Diary
 from solvers.insertion import Insertion
 from solvers.pairs import Pairs, timed
 from solvers.reasons import explain
+from solvers.routes import search
 
 DEFAULT_ITERATIONS = 400
 
@@ -163,15 +164,51 @@ def _auto(run: Run) -> Diary:
         return diary
     if limits.method == "cp_sat":
         return _exact(run, diary, every=True)
-    iterations = limits.iterations
-    if iterations is None:
-        iterations = 2**40 if limits.seconds is not None else DEFAULT_ITERATIONS
-    diary, tried = search.improve(
-        a, run.insertion, diary, order, seed=limits.seed, iterations=iterations, done=run.done, floor=run.bound
-    )
-    if tried:
-        run.note("search", diary)
+    diary = _search(run, diary)
     return _exact(run, diary, every=False)
+
+
+def _search(run: Run, diary: Diary) -> Diary:
+    """Improve a plan by the compiled search, if that is compiled in time."""
+    a, limits = run.a, run.limits
+    iterations = limits.iterations
+    if iterations is None and limits.seconds is None:
+        iterations = DEFAULT_ITERATIONS
+    if not search.fits(a, run.candidates) or not search.warm(run.left()):
+        return diary
+    found = search.improve(
+        a,
+        run.candidates,
+        run.insertion.rarity,
+        diary,
+        seed=limits.seed,
+        workers=limits.workers,
+        iterations=iterations,
+        left=run.left,
+    )
+    if found is None:
+        return diary
+    better = _written(run, found.chosen)
+    if vector(a, better.chosen, run.insertion.rarity) < vector(a, diary.chosen, run.insertion.rarity):
+        diary = better
+    run.note("search", diary)
+    return diary
+
+
+def _written(run: Run, chosen: Chosen) -> Diary:
+    """Write a plan down visit by visit, as the rules judge it; whatever they refuse is inserted anew."""
+    a = run.a
+    diary = Diary(a)
+    greedy.stand(a, diary)
+    refused = []
+    for visit, (start, seats) in sorted(chosen.items(), key=lambda item: item[1][0]):
+        first = int(a.first_row[visit])
+        if all(diary.open_for(first + demand, who, start) for demand, who in seats):
+            diary.add(visit, start, seats)
+        else:
+            refused.append(visit)
+    greedy.insert_all(a, run.insertion, diary, refused)
+    return diary
 
 
 def _exact(run: Run, diary: Diary, *, every: bool) -> Diary:
@@ -243,6 +280,7 @@ def solve(problem: Problem, limits: Limits | None = None) -> Plan:
     With ``iterations`` and no ``seconds`` the plan is the same each time, but for ``Plan.seconds``.
     """
     limits = limits if limits is not None else Limits()
+    search.start_warming()
     begin = time.monotonic()
 
     def left() -> float | None:

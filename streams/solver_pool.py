@@ -115,12 +115,15 @@ class SolverPool:
 
 
 def _settle_in(parent: int) -> None:
+    from solvers.routes.search import start_warming
+
     with contextlib.suppress(OSError, AttributeError):
         os.nice(NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent ends us
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     threading.Thread(target=_die_with_parent, daemon=True, name="parent-watch").start()
+    start_warming()
     if os.getppid() != parent:  # it died before we could ask to be told
         os._exit(1)
 
