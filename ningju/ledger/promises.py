@@ -32,11 +32,11 @@ class Hold:
     until: datetime | None = None
 
     def collides(self, other: "Hold") -> bool:
-        """Whether both blocked the same time at the same moment."""
-        if not self.window.overlaps(other.window):
-            return False
-        first, second = sorted((self, other), key=lambda hold: hold.since)
-        return first.until is None or second.since < first.until
+        """Whether both blocked the same time at the same moment; what was let go at once blocked nothing."""
+        both_since = max(self.since, other.since)
+        return self.window.overlaps(other.window) and all(
+            hold.until is None or both_since < hold.until for hold in (self, other)
+        )
 
 
 @dataclass(slots=True)

@@ -18,10 +18,10 @@ from ningju.ledger.rebuild import rebuild
 from ningju.ledger.sql import SqlStore
 from ningju.ledger.verify import verify
 from schemas.base import derive_id
-from schemas.commands import CheckIn, Command, DeclineOffer, FinishVisit
+from schemas.commands import CancelRequest, CheckIn, Command, DeclineOffer, FinishVisit
 from schemas.envelope import Actor, CommandEnvelope, Outcome
 from schemas.events import RequestEnded
-from tests.engine.builders import MONDAY, OPERATOR, World, by, hours, request
+from tests.engine.builders import MONDAY, OPERATOR, World, by, hours, minutes, request
 from tests.ledger.conftest import Ledgers
 
 Step = tuple[CommandEnvelope, Decided, Zone]
@@ -204,3 +204,17 @@ async def test_a_rebuild_catches_up_with_a_zone_that_goes_on(
     assert await rebuilding.rebuild_zone(store, "z1") == world.state.version
     assert len(tries) > len(late) // 2
     assert await verify(store, world.now) is None
+
+
+def test_a_volunteer_who_is_let_go_and_asked_again_at_the_same_moment_is_not_held_twice() -> None:
+    world = World().settled()
+    world.submit("r1")
+    start = MONDAY + hours(6)
+    world.offer("r1", start, "ann")
+    world.ok(CancelRequest(request_id=request("r1")))
+    world.submit("r2")
+    world.offer("r2", start + minutes(30), "ann")
+    promises = Promises()
+    for record in world.records:
+        assert promises.take(record.envelope) is None
+    assert list(promises.finish()) == []
