@@ -58,7 +58,9 @@ class Scene:
         client = httpx2.AsyncClient(transport=httpx2.MockTransport(serve), base_url="http://scene")
         self.people = People(self.world, Line(client), Book(), self.clock)
 
-    async def tell(self, kind: str, volunteer: str, *, to: str | None = None, copy: int = 0) -> UUID:
+    async def tell(
+        self, kind: str, volunteer: str, *, to: str | None = None, copy: int = 0, start: datetime = START
+    ) -> UUID:
         offer_id = derive_id("offer", volunteer)
         notification = Notification.model_validate(
             {
@@ -71,7 +73,9 @@ class Scene:
                 "visit_id": VISIT if kind == "offer" else None,
                 "volunteer": volunteer,
                 "place": Place(lon=121.4, lat=31.2),
-                "window": TimeWindow(start=START, end=END) if kind in {"offer", "confirmed"} else None,
+                "window": TimeWindow(start=start, end=start + (END - START))
+                if kind in {"offer", "confirmed"}
+                else None,
             }
         )
         await self.people.deliver(notification)
@@ -144,6 +148,26 @@ async def test_who_falls_ill_withdraws_between_accepting_and_the_start_and_does_
     ((when, path, _),) = scene.calls
     assert path == "/visits/V/withdraw"
     assert NOW + SOON < when < START
+
+
+async def test_who_falls_ill_withdraws_from_a_visit_that_was_moved_as_well() -> None:
+    scene = Scene(Planned(ill=("v1",)))
+    await scene.tell("offer", "v1")
+    await scene.until(NOW + timedelta(minutes=5))
+    scene.calls.clear()
+    await scene.tell("confirmed", "v1", start=START + timedelta(hours=1))
+    await scene.until(END + timedelta(hours=1))
+    assert [path for _, path, _ in scene.calls] == ["/visits/V/withdraw"]
+
+
+async def test_who_comes_to_a_visit_that_was_moved_comes_at_its_new_time() -> None:
+    scene = Scene(Planned())
+    await scene.tell("offer", "v1")
+    await scene.until(NOW + timedelta(minutes=5))
+    scene.calls.clear()
+    await scene.tell("confirmed", "v1", start=START + timedelta(hours=1))
+    await scene.until(END + timedelta(hours=1))
+    assert [when for when, _, _ in scene.calls] == [START + timedelta(hours=1), END + timedelta(hours=1)]
 
 
 async def test_who_is_released_does_not_come() -> None:
