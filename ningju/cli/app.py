@@ -5,7 +5,7 @@ import sys
 import typer
 
 from engine.ports import PortError
-from ningju.cli import asking, inspecting, letters, running, sending, solving, topics
+from ningju.cli import asking, inspecting, keeping, letters, running, sending, solving, topics
 from ningju.cli.exits import DONE, MISSING, Stop, complain
 
 INTERRUPTED = 130
@@ -21,6 +21,7 @@ for command in (
     *(running.up, running.worker, running.demo),
     *(sending.submit, asking.queue, asking.explain),
     *(inspecting.replay, inspecting.verify, inspecting.rebuild, inspecting.doctor),
+    *(keeping.backup, keeping.restore, keeping.migrate),
     *(solving.solve, solving.schema),
 ):
     app.command()(command)

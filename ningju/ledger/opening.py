@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from sqlalchemy import make_url
+from sqlalchemy import create_engine, make_url
 
 from engine.ports import Clock
 from ningju.ledger.inspection import InspectableStore
@@ -11,7 +11,7 @@ from ningju.ledger.memory import MemoryStore
 from ningju.ledger.migration import migrate
 from ningju.ledger.settings import StoreSettings
 from ningju.ledger.sql import SqlStore
-from ningju.ledger.sqlite import SqliteDatabase
+from ningju.ledger.sqlite import SqliteDatabase, sqlite_engine
 
 
 async def open_store(url: str, clock: Clock, settings: StoreSettings | None = None) -> InspectableStore:
@@ -56,3 +56,22 @@ async def open_store(url: str, clock: Clock, settings: StoreSettings | None = No
             raise
         return SqlStore(postgres, chosen)
     raise ValueError(f"no ledger stands on {address.get_backend_name()}; use sqlite or postgresql")
+
+
+def migrate_store(url: str, to: str) -> None:
+    """Bring a ledger's tables to a revision, earlier or later.
+
+    Raises
+    ------
+    engine.ports.Unavailable
+        When the database is away, or knows no such revision.
+    """
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite":
+        engine = sqlite_engine(Path(address.database or ""), "BEGIN IMMEDIATE", query_only=False)
+    else:
+        engine = create_engine(address.set(drivername="postgresql+psycopg"))
+    try:
+        migrate(engine, to)
+    finally:
+        engine.dispose()

@@ -44,8 +44,8 @@ class SqliteDatabase:
 
     def __init__(self, path: Path, clock: Clock) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.writer = _engine(path, "BEGIN IMMEDIATE", query_only=False)
-        self._reader = _engine(path, "BEGIN", query_only=True)
+        self.writer = sqlite_engine(path, "BEGIN IMMEDIATE", query_only=False)
+        self._reader = sqlite_engine(path, "BEGIN", query_only=True)
         self._path = path
         self._clock = clock
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
@@ -176,7 +176,8 @@ def _after_commit(connection: Connection, error: OperationalError) -> Exception:
     return CommitUnknown(f"{error.orig}")
 
 
-def _engine(path: Path, begin: str, *, query_only: bool) -> Engine:
+def sqlite_engine(path: Path, begin: str, *, query_only: bool) -> Engine:
+    """Make connections to a ledger's file that begin their transactions themselves."""
     engine = create_engine(
         f"sqlite:///{path}",
         poolclass=QueuePool,
