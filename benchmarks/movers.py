@@ -1,7 +1,8 @@
 """One process on one core that takes commands from the broker and publishes what they come to, in one of three ways.
 
-``python -m benchmarks.movers WAY ADDRESS FOLDER`` is started by ``benchmarks.loop``; the two talk in JSON lines. It says
-when it is ready, then after each round how long that took, from the first record seen to the last one published.
+``python -m benchmarks.movers WAY ADDRESS FOLDER CORE HOW`` is started by ``benchmarks.loop``; the two talk in JSON lines. It says
+when it is ready, then after each round how long that took, from the first record seen to the last one published. HOW is
+``plain``, or ``stages`` or ``profile`` for what is watched closer and takes longer.
 """
 
 import asyncio
@@ -119,8 +120,9 @@ class Stopwatch:
 class Mover:
     """What every way has: the work, the rounds, and the parent at the other end of the pipe."""
 
-    def __init__(self, address: str, folder: Path) -> None:
+    def __init__(self, address: str, folder: Path, how: str) -> None:
         self.address = address
+        self.how = how
         self.folder = folder
         self.work: Work = pickle.loads((folder / WORK).read_bytes())
         self.by_data = {task.data: task for task in self.work.tasks}
@@ -235,7 +237,8 @@ class Ningju(Mover):
     async def running(self) -> AsyncIterator[None]:
         path = self.folder / "run.sqlite3"
         copied(self.folder / LEDGER, path)
-        self._watch_stages()
+        if self.how == "stages":
+            self._watch_stages()
         spare_states()
         store = await open_store(
             f"sqlite:///{path}", StillClock(self.work.now), StoreSettings(snapshot_schema=snapshots.SCHEMA)
@@ -327,11 +330,11 @@ WAYS: dict[str, type[Mover]] = {"raw": Raw, "faust": BareFaust, "ningju": Ningju
 
 
 def main() -> None:
-    way, address, folder, core, profile = sys.argv[1:]
+    way, address, folder, core, how = sys.argv[1:]
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(core)})
-    mover = WAYS[way](address, Path(folder))
-    if profile == "profile":
+    mover = WAYS[way](address, Path(folder), how)
+    if how == "profile":
         mover.round.profiler = cProfile.Profile()
     profiler = mover.round.profiler
     asyncio.run(mover.rounds())
