@@ -30,7 +30,7 @@ from ningju.ledger import sqlite as ledger_sqlite
 from ningju.ledger.opening import open_store
 from ningju.ledger.settings import StoreSettings
 from schemas.envelope import CommandEnvelope
-from streams.agents import BATCH, Batch, Handle, commands_handler
+from streams.agents import BATCH, WITHIN_S, Batch, Handle, commands_handler
 from streams.apps import Connection
 from streams.batch_role import BatchRole
 from streams.dead_letters import DeadLetters
@@ -209,7 +209,7 @@ class BareFaust(Mover):
         events = app.topic(Topic.EVENTS, key_type=bytes, value_type=bytes)
 
         async def agent(stream: Any) -> None:
-            async for batch in stream.noack_take(250, within=0.01):
+            async for batch in stream.noack_take(BATCH, within=WITHIN_S):
                 self.round.begin()
                 sent = []
                 for event in batch:

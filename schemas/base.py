@@ -84,6 +84,8 @@ Reason = Annotated[str, Field(max_length=500)]
 
 NAMESPACE = UUID("6f1d3c0a-5b5e-5d0c-9a53-6e696e676a75")
 _NAMED = sha1(NAMESPACE.bytes, usedforsecurity=False)
+_VALUE = (1 << 128) - 1 & ~(0xF << 76) & ~(0b11 << 62)
+_VERSION_5 = 5 << 76 | 0b10 << 62
 
 
 def derive_id(*parts: object) -> UUID:
@@ -97,7 +99,7 @@ def derive_id(*parts: object) -> UUID:
     # This is uuid5(NAMESPACE, …); beginning anew with the namespace each time, that takes twice as long.
     digest = _NAMED.copy()
     digest.update("\x1f".join([str(part) for part in parts]).encode())
-    return UUID(bytes=digest.digest()[:16], version=5)
+    return UUID(int=int.from_bytes(digest.digest()[:16]) & _VALUE | _VERSION_5)
 
 
 class Label(Frozen):

@@ -65,7 +65,7 @@ class ZoneWorker(Generic[S]):
         logic: ZoneLogic[S],
         states: ZoneStates[S],
         stats: Stats | None = None,
-        snapshot_every: int = 500,
+        snapshot_every: int = 1_000,
         backoff: Backoff | None = None,
         on_doubt: Callable[[], None] = lambda: None,
     ) -> None:

@@ -13,7 +13,7 @@ from ningju.ledger.bulk import clear_flag, insert_into, insert_rows, update_row,
 from ningju.ledger.inbox import outcomes
 from ningju.ledger.read_model import write_rows
 from ningju.ledger.tables import event, micros, moment, snapshot, zone
-from schemas.envelope import EventEnvelope
+from schemas.envelope import EventEnvelope, Outcome
 
 
 def commit(connection: Connection, appends: Sequence[ZoneAppend]) -> None:
@@ -22,7 +22,8 @@ def commit(connection: Connection, appends: Sequence[ZoneAppend]) -> None:
     behind = batch.repeated(ordered)
     behind |= {append.zone for append in ordered if not _advance(connection, append)}
     told = batch.outcomes(ordered)
-    behind |= {outcome.zone for outcome in outcomes(connection, [one.command_id for one in told]).values()}
+    if connection.dialect.name == "postgresql":  # which would end the transaction at the first key that is there
+        behind |= _told_before(connection, told)
     if behind:
         raise Conflict(behind)
     records = [
@@ -31,14 +32,21 @@ def commit(connection: Connection, appends: Sequence[ZoneAppend]) -> None:
         for decided in append.decided
         for record in decided.records
     ]
+    keyed = [(str(one.command_id), one) for one in told]
     try:
         insert_rows(connection, event, records)
-        insert_rows(connection, tables.outcome, [(str(one.command_id), one.zone, one.dump()) for one in told])
-    except IntegrityError as error:  # the same command decided in two zones at the same moment
-        raise Conflict({append.zone for append in ordered}) from error
-    clear_flag(connection, tables.inbox, "open", "command_id", [str(one.command_id) for one in told])
+        insert_rows(connection, tables.outcome, [(command_id, one.zone, one.dump()) for command_id, one in keyed])
+    except IntegrityError as error:  # on PostgreSQL, the same command decided in two zones at the same moment
+        known = set() if connection.dialect.name == "postgresql" else _told_before(connection, told)
+        raise Conflict(known or {append.zone for append in ordered}) from error
+    clear_flag(connection, tables.inbox, "open", "command_id", [command_id for command_id, _ in keyed])
     write_rows(connection, [(append.zone, row) for append in ordered for row in batch.last_rows(append).values()])
     save_snapshots(connection, [append.snapshot for append in ordered if append.snapshot is not None])
+
+
+def _told_before(connection: Connection, told: Sequence[Outcome]) -> set[str]:
+    """Zones in which some of these commands have an outcome already."""
+    return {outcome.zone for outcome in outcomes(connection, [one.command_id for one in told]).values()}
 
 
 def _advance(connection: Connection, append: ZoneAppend) -> bool:
