@@ -201,7 +201,7 @@ def _tasks(path: Path, domains: int, levels: int) -> list[Task]:
         elif words[0] == "CUST":
             rows = True
         elif rows:
-            if len(words) < FIXED + domains * levels:  # the heads of columns are misspelt here and there: count
+            if len(words) != FIXED + domains * levels:  # the heads of columns are misspelt here and there: count
                 raise FormatError(
                     path, line, f"must have {FIXED} + {domains} x {levels} columns, as its technicians do"
                 )

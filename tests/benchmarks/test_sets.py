@@ -246,6 +246,7 @@ def test_a_broken_instance_of_home_care_names_file_and_line(tmp_path, old, new, 
     [
         (0, "2 3 4 9", "2 x 4 9", 9, "'x' is no number"),
         (0, "80 1 1 0 0", "80 1 1 0", 9, "8 + 2 x 2 columns"),
+        (0, "80 1 1 0 0", "80 1 1 0 0 0", 9, "8 + 2 x 2 columns"),
         (0, "80 1 1 0 0", "80 2 1 0 0", 9, "several technicians"),
         (0, "Customer: 3", "Customer: 4", None, "not 4"),
         (1, "2\t1\t1", "2\t1", 9, "2 levels"),
