@@ -176,7 +176,7 @@ class Frame:
         return self._served[origin]
 
 
-def build_visit(record: RequestRecord, frame: Frame, *, asking: bool = True) -> p.Visit:
+def build_visit(record: RequestRecord, frame: Frame, *, asking: bool = True, again: Collection[int] = ()) -> p.Visit:
     """A request as the problem's visit, named by its id; seats that are offered or taken are filled and stay.
 
     Parameters
@@ -184,6 +184,8 @@ def build_visit(record: RequestRecord, frame: Frame, *, asking: bool = True) -> 
     asking
         Whether people are to be asked: then the start must leave them time to answer, and nobody is asked twice.
         Without it, what remains are the rules for somebody who holds a seat already.
+    again
+        Offered seats for which somebody else is sought; that counts as little as the lowest priority.
     """
     need, visit = record.need, record.visit
     assert need is not None
@@ -201,7 +203,7 @@ def build_visit(record: RequestRecord, frame: Frame, *, asking: bool = True) -> 
         windows=windows or (p.Span(start=-p.FOREVER, end=-p.FOREVER),),
         duration=need.duration_s,
         demands=tuple(p.Demand(skill=d.skill, level=d.level, heads=d.heads) for d in need.demands),
-        left_out_cost=frame.zone.policy.weights.left_out[need.priority - 1],
+        left_out_cost=1 if again else frame.zone.policy.weights.left_out[need.priority - 1],
         priority=need.priority,
         due=frame.second(need.complete_by) - need.duration_s,
         answerable_from=answerable if asking else None,
@@ -214,8 +216,8 @@ def build_visit(record: RequestRecord, frame: Frame, *, asking: bool = True) -> 
         team=visit.team if visit is not None and held and need.one_team else None,
         filled=tuple(
             p.FilledSeat(demand=seat.demand, volunteer=seat.volunteer)
-            for seat in (visit.seats if visit is not None else ())
-            if seat.volunteer is not None
+            for index, seat in enumerate(visit.seats if visit is not None else ())
+            if seat.volunteer is not None and index not in again
         ),
         load=need.load,
     )

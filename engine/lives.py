@@ -161,7 +161,9 @@ def _planned(record: RequestRecord, event: VisitPlanned, now: datetime) -> Chang
 
 
 def _offered(record: RequestRecord, event: SeatOffered, now: datetime) -> Changes:
-    visit = _seated(record, event.seat, "offered", event.volunteer, event.offer_id)
+    assert record.visit is not None
+    asked = (*record.visit.seats[event.seat].asked, (event.volunteer, event.offer_id))
+    visit = _asked_for(record, event.seat, asked)
     return {"visit": visit, "offers": record.offers + 1, "first_offer_at": record.first_offer_at or now}
 
 
@@ -170,7 +172,10 @@ def _accepted(record: RequestRecord, event: SeatAccepted, now: datetime) -> Chan
 
 
 def _emptied(record: RequestRecord, event: OfferEnded | SeatVacated, now: datetime) -> Changes:
-    fields: Changes = {"visit": _seated(record, event.seat, "empty", None)}
+    assert record.visit is not None
+    asked = record.visit.seats[event.seat].asked if isinstance(event, OfferEnded) else ()
+    others = tuple(pair for pair in asked if pair[1] != getattr(event, "offer_id", None))
+    fields: Changes = {"visit": _asked_for(record, event.seat, others)}
     rule = BARRED_BY.get(event.how)
     if rule is not None and record.barred(event.volunteer) is None:
         fields["excluded"] = (*record.excluded, (event.volunteer, rule))
@@ -225,13 +230,26 @@ def _calmed(record: RequestRecord, event: AlarmCleared, now: datetime) -> Change
     return {"alarms": tuple(alarm for alarm in record.alarms if alarm != event.alarm)}
 
 
+def _asked_for(record: RequestRecord, seat: int, asked: tuple[tuple[str, UUID], ...]) -> VisitRecord:
+    """The visit with a seat for which these people are asked; with nobody, it is empty."""
+    if not asked:
+        return _seated(record, seat, "empty", None)
+    (volunteer, offer_id), *also = asked
+    return _seated(record, seat, "offered", volunteer, offer_id, tuple(also))
+
+
 def _seated(
-    record: RequestRecord, seat: int, state: SeatState, volunteer: str | None, offer_id: UUID | None = None
+    record: RequestRecord,
+    seat: int,
+    state: SeatState,
+    volunteer: str | None,
+    offer_id: UUID | None = None,
+    also: tuple[tuple[str, UUID], ...] = (),
 ) -> VisitRecord:
     visit = record.visit
     assert visit is not None
     seats = list(visit.seats)
-    seats[seat] = Seat(seats[seat].demand, state, volunteer, offer_id)
+    seats[seat] = Seat(seats[seat].demand, state, volunteer, offer_id, also)
     return VisitRecord(visit.visit_id, visit.team, visit.window, tuple(seats))
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from engine.deadlines import askable, next_hop, next_start, seconds, wakes
 from engine.eligibility import Frame, Places, build_commitments, build_team, build_visit, build_volunteer
+from engine.hurry import next_second_ask, open_again
 from engine.ports import NewCommand, StoredPlan
 from engine.quiet_hours import at_minute
 from engine.zone import ASKED_KEPT, RequestRecord, Zone
@@ -32,7 +33,7 @@ from schemas.events import (
 )
 from schemas.plan import Assignment, LeftOut, Plan
 from schemas.problem import Limits, Problem
-from schemas.request import Need
+from schemas.request import Need, RequestState
 from schemas.roster import Volunteer
 from schemas.zone import Policy, Weights
 from solvers import rules
@@ -136,9 +137,16 @@ def pose(zone: Zone, now: datetime, *, seed: int = 1, memory: Memory | None = No
     """
     memory = memory if memory is not None else Memory()
     policy = zone.policy
-    waiting = [record for record in zone.matchable() if _possible(policy, record, now)]
+    again = _again(zone, now)
+    matchable = sorted(
+        (*zone.matchable(), *(zone.requests[name] for name in again)), key=lambda r: (r.created_at, r.request_id)
+    )
+    waiting = [record for record in matchable if _possible(policy, record, now)]
     asleep = [record for record in waiting if record.need is not None and askable(policy, record.need, now) > now]
-    wake = min((askable(policy, record.need, now) for record in asleep if record.need is not None), default=None)
+    wakes_at = [askable(policy, record.need, now) for record in asleep if record.need is not None]
+    if policy.matching == "ningju" and (second := next_second_ask(zone, now)) is not None:
+        wakes_at.append(second)
+    wake = min(wakes_at, default=None)
     records = [record for record in waiting if record not in asleep and not _held_back(policy, record)]
     ends = [window.end for record in records if record.need is not None for window in record.need.windows]
     last = max((min(end, now + _horizon(policy)) for end in ends), default=now)
@@ -154,11 +162,25 @@ def pose(zone: Zone, now: datetime, *, seed: int = 1, memory: Memory | None = No
         return Posed(zone, now, frame, None, limits, wake)
     memory.start(frame)
     posed_ids = {record.request_id for record in records}
-    visits = tuple(build_visit(record, frame) for record in records)
+    visits = tuple(build_visit(record, frame, again=again.get(record.request_id, ())) for record in records)
+    # Who is asked for a seat that is open again holds no seat in the problem: the calendar keeps them from it.
+    asked_already = {
+        name: record.request_id
+        for record in records
+        if record.visit is not None
+        for index in again.get(record.request_id, ())
+        for name, _ in record.visit.seats[index].asked
+    }
     people = [zone.volunteers[name] for name in sorted(zone.volunteers)]
     volunteers = tuple(memory.volunteer(person, frame) for person in people)
     commitments = tuple(
-        commitment for person in people for commitment in build_commitments(person.id, frame, without=posed_ids)
+        commitment
+        for person in people
+        for commitment in build_commitments(
+            person.id,
+            frame,
+            without=posed_ids - {asked_already[person.id]} if person.id in asked_already else posed_ids,
+        )
     )
     teams = tuple(build_team(zone.teams[name], frame) for name in sorted(zone.teams))
     problem = frame.problem(visits, volunteers, teams, commitments, levels(policy.weights))
@@ -225,6 +247,17 @@ def propose(posed: Posed, plan: Plan) -> Proposal:
         for index, chunk in enumerate(chunks)
     )
     return Proposal(stored, items, commands)
+
+
+def _again(zone: Zone, now: datetime) -> dict[UUID, tuple[int, ...]]:
+    """Requests in a hurry whose seats have all been offered, and the seats for which somebody else is sought as well."""
+    if zone.policy.matching != "ningju":
+        return {}
+    return {
+        record.request_id: seats
+        for record in zone.requests.values()
+        if record.state is RequestState.OFFERED and not record.matchable and (seats := open_again(zone, record, now))
+    }
 
 
 def _horizon(policy: Policy) -> timedelta:

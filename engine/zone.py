@@ -40,17 +40,28 @@ TAKEN = frozenset({"accepted", "arrived"})
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """One head of a crew. ``demand`` indexes the need's demands; ``offer_id`` is there while it is offered."""
+    """One head of a crew. ``demand`` indexes the need's demands; ``offer_id`` is there while it is offered.
+
+    ``also``: who else is asked, with the offer, in the order of asking; whoever says yes first takes the seat.
+    """
 
     demand: int
     state: SeatState = "empty"
     volunteer: str | None = None
     offer_id: UUID | None = None
+    also: tuple[tuple[str, UUID], ...] = ()
 
     @property
     def taken(self) -> bool:
         """Whether somebody has accepted it (and maybe arrived)."""
         return self.state in TAKEN
+
+    @property
+    def asked(self) -> tuple[tuple[str, UUID], ...]:
+        """Everybody who is asked for it, with the offer."""
+        if self.volunteer is None or self.offer_id is None:
+            return ()
+        return ((self.volunteer, self.offer_id), *self.also)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +91,7 @@ class VisitRecord:
     def seat_of(self, volunteer: str) -> int | None:
         """Index of the seat that is offered to or taken by a volunteer."""
         for index, seat in enumerate(self.seats):
-            if seat.volunteer == volunteer:
+            if seat.volunteer == volunteer or any(name == volunteer for name, _ in seat.also):
                 return index
         return None
 

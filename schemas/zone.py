@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.base import Frozen, Identifier, Label, Seconds
+from schemas.base import Frozen, Identifier, Label, Priority, Seconds
 from schemas.catalogue import ZoneLevel
 from schemas.roster import Minute
 
@@ -43,6 +43,9 @@ class Policy(Frozen):
 
     A crew must be complete ``cut_off_s`` before the start; where the search for it began so late that this leaves less,
     ``cut_off_share`` of the time between the beginning of the search and the start in which people may be asked.
+
+    Of priority ``second_ask_priority`` and above, with less than ``second_ask_within_s`` until the last start, somebody
+    else is asked as well for a seat that was offered ``second_ask_after_s`` ago; the first yes takes it.
     """
 
     timezone: str = "Asia/Shanghai"
@@ -54,6 +57,9 @@ class Policy(Frozen):
     cut_off_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     check_in_grace_s: Seconds = 900
     finish_grace_s: Seconds = 3_600
+    second_ask_priority: Priority = 5
+    second_ask_within_s: Seconds = 10_800
+    second_ask_after_s: Seconds = 300
     last_window_grace_s: Seconds = 1_800
     rating_window_s: Seconds = 604_800
     referral_hops: Annotated[int, Field(ge=0, le=5)] = 2

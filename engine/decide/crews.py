@@ -42,18 +42,25 @@ def vacate(draft: Draft, request_id: UUID, seat: int, how: Vacated, reason: str)
     if held.volunteer is None:
         return
     if held.offer_id is not None:
-        draft.emit(
-            OfferEnded(
-                request_id=request_id,
-                offer_id=held.offer_id,
-                seat=seat,
-                volunteer=held.volunteer,
-                how="rescinded",
-                reason=reason,
-            )
-        )
+        for _, offer_id in held.asked:
+            rescind(draft, offer_id, reason)
         return
     draft.emit(SeatVacated(request_id=request_id, seat=seat, volunteer=held.volunteer, how=how, reason=reason))
+
+
+def rescind(draft: Draft, offer_id: UUID, reason: str) -> None:
+    """Take back an offer that waits for its answer."""
+    offer = draft.zone.offers[offer_id]
+    draft.emit(
+        OfferEnded(
+            request_id=offer.request_id,
+            offer_id=offer_id,
+            seat=offer.seat,
+            volunteer=offer.volunteer,
+            how="rescinded",
+            reason=reason,
+        )
+    )
 
 
 def release(draft: Draft, request_id: UUID, reason: str) -> None:

@@ -1,6 +1,6 @@
 """Answers to offers: taken, declined, given back."""
 
-from engine.decide.crews import complete, settle, vacate, visit_of
+from engine.decide.crews import complete, rescind, settle, vacate, visit_of
 from engine.decide.draft import Draft, Refused
 from engine.eligibility import judge
 from engine.zone import OfferRecord, RequestRecord, Zone
@@ -28,6 +28,9 @@ def accept(draft: Draft, actor: Actor, command: AcceptOffer) -> None:
     volunteer = offer.volunteer
     if command.volunteer is not None and command.volunteer != volunteer:
         volunteer = _member(draft, actor, record, offer, command.volunteer)
+    for _, offer_id in visit_of(draft, offer.request_id).seats[offer.seat].asked:
+        if offer_id != offer.offer_id:
+            rescind(draft, offer_id, "seat_taken")
     draft.emit(SeatAccepted(request_id=offer.request_id, offer_id=offer.offer_id, seat=offer.seat, volunteer=volunteer))
     complete(draft, offer.request_id)
     settle(draft, offer.request_id, "crew_incomplete")

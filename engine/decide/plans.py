@@ -8,6 +8,7 @@ from engine.decide.crews import end, give_up, release, too_late_to_ask, visit_of
 from engine.decide.draft import Draft
 from engine.decide.referrals import refer
 from engine.eligibility import judge
+from engine.hurry import open_again
 from engine.zone import RequestRecord, VisitRecord, Zone
 from schemas.base import derive_id
 from schemas.commands import ProposedSeat, ProposedVisit, ProposePlan
@@ -73,7 +74,8 @@ def _adopt(draft: Draft, before: Zone, item: ProposedVisit) -> str | None:
     if record.seen > item.seen:
         return "request_changed"
     need = record.need
-    if not record.matchable or need is None:
+    again = open_again(zone, record, now)
+    if need is None or not (record.matchable or again):
         return "not_matchable"
     team = zone.teams.get(item.team)
     if team is None:
@@ -89,9 +91,11 @@ def _adopt(draft: Draft, before: Zone, item: ProposedVisit) -> str | None:
     kept = record.visit if record.visit is not None and _same(record.visit, planned) else None
     if record.visit is not None and kept is None and record.visit.begun:
         return "under_way"
+    if kept is None and not record.matchable:
+        return "not_matchable"
     if too_late_to_ask(draft, record, planned):
         return "too_late"
-    chosen = _seats(record, need, kept, item.seats)
+    chosen = _seats(need, kept, item.seats, again)
     if chosen is None:
         return "seat_taken"
     reason = _fit(draft, before, record, item, kept)
@@ -121,11 +125,15 @@ def _same(visit: VisitRecord, planned: VisitRecord) -> bool:
 
 
 def _seats(
-    record: RequestRecord, need: Need, kept: VisitRecord | None, proposed: Sequence[ProposedSeat]
+    need: Need, kept: VisitRecord | None, proposed: Sequence[ProposedSeat], again: Sequence[int]
 ) -> list[int] | None:
-    """A free seat for each proposed head, or nothing when there are not enough of its demand."""
+    """A free seat for each proposed head, or nothing when there are not enough of its demand.
+
+    After the empty ones come those that are offered already, and may be offered ``again``.
+    """
     if kept is not None:
         free = [(index, seat.demand) for index, seat in enumerate(kept.seats) if seat.state == "empty"]
+        free += [(index, kept.seats[index].demand) for index in again]
     else:
         free = list(enumerate(_heads(need)))
     chosen: list[int] = []

@@ -2,7 +2,7 @@
 
 from zoneinfo import ZoneInfoNotFoundError
 
-from engine.decide.crews import settle, vacate
+from engine.decide.crews import rescind, settle, vacate
 from engine.decide.draft import Draft, Refused
 from engine.eligibility import judge
 from engine.quiet_hours import local_zone
@@ -114,7 +114,10 @@ def _withdraw_impossible(draft: Draft, before: Zone, people: list[str]) -> None:
             if seat is None or record.visit.seats[seat].state == "arrived":
                 continue
             reason = _impossible(draft, record, name, record.visit.seats[seat].demand)
-            if reason is not None:
+            if reason is not None and entry.offer_id is not None:
+                rescind(draft, entry.offer_id, reason)
+                touched.append(entry.request_id)
+            elif reason is not None:
                 vacate(draft, entry.request_id, seat, "roster", reason)
                 touched.append(entry.request_id)
     for request_id in dict.fromkeys(touched):
@@ -144,7 +147,7 @@ def _withdraw_from_leaders(draft: Draft, teams: set[str]) -> None:
         if visit is None or visit.team not in teams or offer.asked == offer.volunteer:
             continue
         if offer.asked != draft.zone.teams[visit.team].leader:
-            vacate(draft, offer.request_id, offer.seat, "roster", "leader_changed")
+            rescind(draft, offer_id, "leader_changed")
             touched.append(offer.request_id)
     for request_id in dict.fromkeys(touched):
         settle(draft, request_id, "roster")

@@ -1,0 +1,136 @@
+"""Where time is short, somebody else is asked as well, and the first yes takes the seat."""
+
+from engine.hurry import next_second_ask, open_again
+from engine.matching import pose, propose
+from schemas.catalogue import SkillDemand
+from schemas.commands import AcceptOffer, ChangeCatalogue, ChangeRoster, DeclineOffer
+from schemas.events import OfferEnded
+from schemas.problem import Limits
+from schemas.request import RequestState
+from solvers.solve import solve
+from tests.engine.builders import MONDAY, World, by, hours, minutes, request, service, volunteer, window
+
+START = MONDAY + hours(2)
+R1 = request("r1")
+SOON = window(START, hours(1))
+
+
+def hurried(*people: str, priority: int = 5, **policy: object) -> World:
+    """Ann is asked for a visit that starts in two hours; five minutes go by."""
+    world = World().settled(*(volunteer(name) for name in people or ("ann", "bob", "cat")), **policy)
+    world.submit("r1", SOON, priority=priority)
+    world.offer("r1", START, "ann")
+    world.until(MONDAY + minutes(5))
+    return world
+
+
+def asked(world: World) -> list[str]:
+    visit = world.state.requests[R1].visit
+    assert visit is not None
+    return [name for seat in visit.seats for name, _ in seat.asked]
+
+
+def proposed(world: World) -> list[str]:
+    posed = pose(world.state, world.now)
+    if posed.problem is None:
+        return []
+    plan = solve(posed.problem, Limits(iterations=0, explain="counts"))
+    return [seat.volunteer for item in propose(posed, plan).items for seat in item.seats]
+
+
+def test_the_matcher_asks_somebody_else_as_well_who_is_not_asked_yet() -> None:
+    world = hurried()
+    (second,) = proposed(world)
+    assert second in {"bob", "cat"}
+    world.offer("r1", START, second)
+    assert asked(world) == ["ann", second]
+    assert proposed(world) == []  # two at a time
+    world.check()
+
+
+def test_the_matcher_looks_again_when_the_time_to_answer_is_over() -> None:
+    world = World().settled()
+    world.submit("r1", SOON, priority=5)
+    world.offer("r1", START, "ann")
+    assert proposed(world) == []
+    assert pose(world.state, world.now).wake == MONDAY + minutes(5) == next_second_ask(world.state, world.now)
+    assert next_second_ask(world.state, MONDAY + minutes(5)) is None
+
+
+def test_one_at_a_time_is_asked_for_what_can_wait() -> None:
+    assert open_again(hurried(priority=4).state, hurried(priority=4).state.requests[R1], MONDAY + minutes(5)) == ()
+    world = hurried(second_ask_within_s=3_600)  # the last start is almost two hours off
+    assert proposed(world) == []
+    assert world.refusal(world.item("r1", START, "bob")) == "not_matchable"
+    for policy in ("nearest-first", "alert-next"):
+        assert proposed(hurried(matching=policy)) == []
+
+
+def test_the_first_yes_takes_the_seat_and_the_other_is_told() -> None:
+    for first, other in (("ann", "bob"), ("bob", "ann")):
+        world = hurried()
+        world.offer("r1", START, "bob")
+        world.accept(first)
+        assert world.kinds() == ["offer_ended", "seat_accepted", "crew_completed"]
+        (told,) = (event for event in world.news() if isinstance(event, OfferEnded))
+        assert (told.volunteer, told.how, told.reason) == (other, "rescinded", "seat_taken")
+        assert world.state.requests[R1].state is RequestState.ACCEPTED
+        assert not world.state.offers
+        assert not world.state.calendar(other)
+        assert world.state.requests[R1].barred(other) is None
+        world.check()
+
+
+def test_a_no_leaves_the_seat_to_the_other() -> None:
+    for first, other in (("ann", "bob"), ("bob", "ann")):
+        world = hurried()
+        world.offer("r1", START, "bob")
+        world.ok(DeclineOffer(offer_id=world.offer_of(first)), by(first))
+        assert asked(world) == [other]
+        assert world.state.requests[R1].barred(first) == "declined_before"
+        world.accept(other)
+        assert world.kinds() == ["seat_accepted", "crew_completed"]
+        world.check()
+
+
+def test_when_both_let_it_expire_the_request_is_queued_again() -> None:
+    world = hurried()
+    world.offer("r1", START, "bob")
+    world.until(max(offer.expires_at for offer in world.state.offers.values()))
+    record = world.state.requests[R1]
+    assert record.state is RequestState.QUEUED
+    assert [name for name, _ in record.excluded] == ["ann", "bob"]
+    world.check()
+
+
+def test_who_leaves_the_roster_takes_only_their_own_offer_along() -> None:
+    for first, other in (("ann", "bob"), ("bob", "ann")):
+        world = hurried()
+        world.offer("r1", START, "bob")
+        world.ok(ChangeRoster(removed_volunteers=(first,)))
+        assert asked(world) == [other]
+        world.check()
+
+
+def test_nobody_is_asked_for_two_seats_of_a_visit() -> None:
+    world = World().settled(volunteer("ann"), volunteer("bob"))
+    world.ok(ChangeCatalogue(service_types=(service("pair", SkillDemand(skill="care", heads=2)),)))
+    world.submit("r1", SOON, service_type="pair", priority=5)
+    world.offer("r1", START, "ann", "bob")
+    world.until(MONDAY + minutes(5))
+    assert proposed(world) == []
+    assert world.refusal(world.item("r1", START, "bob")) == "already_in_crew: bob"
+    world.ok(AcceptOffer(offer_id=world.offer_of("ann")), by("ann"))
+    assert proposed(world) == []
+    world.check()
+
+
+def test_asking_somebody_as_well_counts_as_little_as_the_lowest_priority() -> None:
+    world = hurried("ann", "bob")
+    world.submit("r2", SOON, priority=1)
+    posed = pose(world.state, world.now)
+    assert posed.problem is not None
+    plan = solve(posed.problem, Limits(iterations=0, explain="counts"))
+    assert plan.levels[0].cost == 1
+    world.offer("r2", START, "bob")
+    assert proposed(world) == []
