@@ -4,14 +4,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import faust
 from faust.sensors.monitor import Monitor
 from faust.types import StreamT
 from faust.types.transports import TransportT
 
-from streams.driver import Transport
+from streams.driver import Consumer, Transport
 from streams.security import OPEN, Security
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,11 @@ class Connection:
         Seconds of lag without a commit after which the role ends.
     commit_s
         Seconds between commits of offsets.
+    join_s
+        Seconds that a role may be out of its group, at start and later, before it ends.
+    join_first
+        Whether a role is ready only when its group has let it in. The embedded broker takes three seconds for that, and
+        cannot go away meanwhile without us.
     security
         How the broker is spoken to.
     """
@@ -43,12 +48,14 @@ class Connection:
     fetch_max_wait_ms: int = 500
     watchdog_s: float = 60.0
     commit_s: float = 1.0
+    join_s: float = 60.0
+    join_first: bool = True
     security: Security = OPEN
 
     @classmethod
     def embedded(cls, bootstrap: str, *, watchdog_s: float = 60.0) -> "Connection":
         """Return what suits the embedded broker."""
-        return cls(bootstrap, fetch_max_wait_ms=10, watchdog_s=watchdog_s)
+        return cls(bootstrap, fetch_max_wait_ms=10, watchdog_s=watchdog_s, join_first=False)
 
 
 class QuietMonitor(Monitor):
@@ -89,6 +96,7 @@ class RoleApp(faust.App):
     def __init__(self, role: str, connection: Connection, *, group: str | None = None) -> None:
         self.fetch_max_wait_ms = connection.fetch_max_wait_ms
         self.watchdog_s = connection.watchdog_s
+        self.join_s = connection.join_s
         self.excuse: Callable[[], bool] | None = None
         super().__init__(
             group or f"ningju-{role}",
@@ -111,6 +119,11 @@ class RoleApp(faust.App):
             Monitor=QuietMonitor,
             Topic=RawTopic,
         )
+
+    @property
+    def joined(self) -> bool:
+        """Whether the role is in its group, with partitions or without."""
+        return cast(Consumer, self.consumer).joined
 
     def excused(self) -> bool:
         """Tell whether standing still has a known reason just now."""

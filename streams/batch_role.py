@@ -17,7 +17,7 @@ from faust.types import TP
 
 from engine.ports import Unavailable
 from streams.apps import SESSION_S, Connection
-from streams.driver import LEAVE_S
+from streams.driver import LEAVE_S, in_group
 from streams.watchdog import Mark, Watchdog
 
 log = structlog.get_logger(__name__)
@@ -71,6 +71,11 @@ class BatchRole:
     def assignment(self) -> frozenset[TopicPartition]:
         """Partitions that are this member's just now."""
         return frozenset() if self._client is None else self._client.assignment()
+
+    @property
+    def joined(self) -> bool:
+        """Whether the role is in its group, with partitions or without."""
+        return self._client is not None and in_group(self._client)
 
     async def start(self) -> None:
         """Join the group and begin to consume.
@@ -188,9 +193,10 @@ class BatchRole:
 
     async def _watch(self, client: AIOKafkaConsumer) -> None:
         patience = self._connection.watchdog_s
-        watchdog = Watchdog(patience)
+        watchdog, membership = Watchdog(patience), Watchdog(self._connection.join_s)
         while True:
-            await asyncio.sleep(patience / 4)
+            await asyncio.sleep(min(patience, self._connection.join_s) / 4)
+            membership.observe(monotonic(), {} if self.joined else None)
             if self.excuse is not None and self.excuse():
                 watchdog.forgive()
             else:

@@ -35,9 +35,16 @@ class Tuning(Protocol):
 
     fetch_max_wait_ms: int
     watchdog_s: float
+    join_s: float
 
     def excused(self) -> bool:
         """Tell whether standing still has a known reason just now."""
+
+
+def in_group(client: aiokafka.AIOKafkaConsumer) -> bool:
+    """Whether a client is a member of its group just now, with partitions or without."""
+    subscription = client._subscription.subscription
+    return subscription is not None and not client._coordinator.need_rejoin(subscription)
 
 
 class ConsumerThread(stock.AIOKafkaConsumerThread):
@@ -76,6 +83,12 @@ class Consumer(stock.Consumer):
 
     def _new_consumer_thread(self) -> stock.AIOKafkaConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    @property
+    def joined(self) -> bool:
+        """Whether the group's coordinator has told this member what is its own."""
+        client = self._thread._consumer
+        return client is not None and in_group(client)
 
     @property
     def in_flight(self) -> int:
@@ -153,16 +166,18 @@ class Consumer(stock.Consumer):
     async def _watch(self) -> None:
         # Consumers hang now and then (faust 175, 532, 640) and stock only logs it.
         tuning = cast(Tuning, self.app)
-        watchdog = Watchdog(tuning.watchdog_s)
+        watchdog, membership = Watchdog(tuning.watchdog_s), Watchdog(tuning.join_s)
         while True:
-            await self.sleep(tuning.watchdog_s / 4)
+            await self.sleep(min(tuning.watchdog_s, tuning.join_s) / 4)
             if self.should_stop:
                 return
-            if self.app.rebalancing or tuning.excused():
-                watchdog.forgive()
-                continue
             try:
-                watchdog.observe(monotonic(), await self._marks(tuning.watchdog_s / 2))
+                # Without partitions nothing lags: a member that its group never let in would wait for ever.
+                membership.observe(monotonic(), {} if self.joined else None)
+                if self.app.rebalancing or tuning.excused():
+                    watchdog.forgive()
+                else:
+                    watchdog.observe(monotonic(), await self._marks(tuning.watchdog_s / 2))
             except Stalled as stall:
                 await self.crash(stall)
                 return

@@ -7,8 +7,9 @@ from enum import StrEnum
 from typing import Any
 
 import structlog
+from aiokafka.errors import KafkaError
 
-from engine.ports import Clock, Notifier, Stats, Store
+from engine.ports import Clock, Notifier, Stats, Store, Unavailable
 from streams.agents import BATCH, WITHIN_S, Admit, commands_handler, events_agent, intake_agent
 from streams.apps import Connection, RoleApp
 from streams.backoff import Backoff
@@ -41,6 +42,10 @@ class Role(StrEnum):
 
 CONSUMERS = (Role.MATCHER, Role.DISPATCHER)
 """Who consumes events and keeps cursors."""
+
+
+JOINED_S = 0.02
+"""Seconds between looks whether all roles are in their groups; at start only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +216,7 @@ class Pipeline:
         await self._producer.start()
         try:
             await self._touch_topics()
-            await asyncio.gather(*(member.start() for member in self.members.values()))
+            await self._join()
             async with asyncio.TaskGroup() as group:
                 for role, member in self.members.items():
                     group.create_task(member.until_ended(), name=f"role:{role}")
@@ -224,6 +229,27 @@ class Pipeline:
             self.ready.clear()
             await asyncio.gather(*(member.stop() for member in self.members.values()), return_exceptions=True)
             await self._producer.stop()
+
+    async def _join(self) -> None:
+        """Start every role, and wait until its group has let it in.
+
+        Raises
+        ------
+        engine.ports.Unavailable
+            When the broker goes away meanwhile, or keeps a role out.
+        """
+        members = self.members.values()
+        try:
+            async with asyncio.timeout(self._connection.join_s):
+                await asyncio.gather(*(member.start() for member in members))
+                while self._connection.join_first and not all(member.joined for member in members):  # noqa: ASYNC110 - the clients tell nobody
+                    await asyncio.sleep(JOINED_S)
+        except (KafkaError, TimeoutError) as away:
+            out = ", ".join(str(role) for role, member in self.members.items() if not member.joined)
+            raise Unavailable(
+                f"Kafka at {self._connection.bootstrap} does not let {out} into their groups ({away!r}); "
+                "see that it runs, and `ningju doctor`"
+            ) from away
 
     def _running(self) -> list[Callable[[], Awaitable[None]]]:
         loops = [*self._loops, self.commands.run]

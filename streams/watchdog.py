@@ -19,7 +19,7 @@ class Stalled(RuntimeError):
 
     def __init__(self, partition: TP | None, seconds: float) -> None:
         where = (
-            "the broker does not answer"
+            "the broker does not answer, or does not let us into the group,"
             if partition is None
             else f"no commit on {partition.topic}[{partition.partition}]"
         )
