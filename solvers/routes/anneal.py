@@ -41,7 +41,7 @@ RUIN = 10
 """Visits taken off in one trial, on average."""
 FORCED = 0.1
 """Share of the trials whose first visit is put back whatever it costs: only others that join them may make a tour pay."""
-ABSENT = 24
+ABSENT = 8
 """Visits left out so far that are tried again in one trial."""
 
 
@@ -108,7 +108,7 @@ def _string(d: Layout, s: State, slot: int, longest: int, absent: int) -> int:
 
 
 @compiled
-def ruin(d: Layout, s: State) -> int:
+def ruin(d: Layout, s: State, forced: bool) -> int:
     """Take visits around a random one off their tours; how many jobs wait in ``absent``."""
     seed = below(s, d.to_plan)
     if draw(s) < 0.5:
@@ -147,13 +147,14 @@ def ruin(d: Layout, s: State) -> int:
     for i in range(absent):
         s.absent[i] = d.visit[s.absent[i], ITSELF]
     removed = absent
+    most = removed + (d.near.shape[1] if forced else ABSENT)
     if unserved(d, s, seed):
         absent = _await(d, s, seed, absent)
     for j in range(d.near.shape[1]):
         v = d.near[seed, j]
-        if v < 0 or absent >= removed + ABSENT:
+        if v < 0 or absent >= most:
             break
-        if d.visit[v, STANDS] == 0 and unserved(d, s, v) and draw(s) < 0.5:
+        if d.visit[v, STANDS] == 0 and unserved(d, s, v) and (forced or draw(s) < 0.5):
             absent = _await(d, s, v, absent)
     return absent
 
@@ -208,7 +209,7 @@ def _settle(d: Layout, s: State, absent: int) -> None:
 
 
 @compiled
-def recreate(d: Layout, s: State, absent: int, forced: int) -> bool:
+def recreate(d: Layout, s: State, absent: int, forced: int, temperature: float) -> bool:
     """Put the jobs in ``absent`` back, one after the other in an order drawn anew; false where times came to no end."""
     kind = below(s, 5)
     for i in range(absent):
@@ -234,6 +235,8 @@ def recreate(d: Layout, s: State, absent: int, forced: int) -> bool:
         limit = d.lost[v] + (d.lost[partner] if partner >= 0 else 0.0)
         if i < forced:
             limit = NEVER
+        elif temperature > 0:
+            limit -= temperature * log(1e-300 + draw(s))  # what does not pay yet may do so beside others
         cost, seats = best_job(d, s, v, limit)
         twin = d.visit[v, TWIN]
         if twin >= 0:
@@ -273,8 +276,9 @@ def anneal(d: Layout, s: State, iterations: int, hot: float, cold: float) -> int
         temperature = hot * exp(log(cold / hot) * i / iterations)
         begin_trial(s)
         one, two, three, four = s.sums[0], s.sums[1], s.sums[2], s.sums[3]
-        absent = ruin(d, s)
-        fine = recreate(d, s, absent, 1 if draw(s) < FORCED else 0)
+        forced = draw(s) < FORCED
+        absent = ruin(d, s, forced)
+        fine = recreate(d, s, absent, 1 if forced else 0, temperature)
         cost = cost_of(d, s)
         if fine and cost < current - temperature * log(1e-300 + draw(s)):
             if cost != current:
@@ -299,4 +303,4 @@ def construct(d: Layout, s: State) -> bool:
             if partner < 0 or v < partner:
                 s.absent[count] = v
                 count += 1
-    return recreate(d, s, count, count)
+    return recreate(d, s, count, count, 0.0)

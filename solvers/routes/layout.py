@@ -14,7 +14,7 @@ from solvers.routes import columns as c
 from solvers.routes.columns import FAR, Floats, Int32s, Ints, Layout, State
 from solvers.routes.schedule import relax_lates, relax_starts
 
-NEAR = 100
+NEAR = 50
 """Neighbours that are looked at for a visit."""
 
 TABLE_ENTRIES = 24_000_000
