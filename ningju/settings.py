@@ -26,6 +26,9 @@ class Settings(BaseSettings):
         Address of the database; empty: SQLite in ``data``.
     broker
         ``host:port`` of Kafka, several divided by commas; empty: the embedded broker.
+    hosts
+        Names that the server answers to besides those of this machine: a proxy's, such as ``ningju.example`` or
+        ``*.example``.
     wait_s
         Seconds that a caller waits for a verdict where the call does not say.
     inbox_limit
@@ -56,6 +59,7 @@ class Settings(BaseSettings):
     broker_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = "SCRAM-SHA-512"
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    hosts: tuple[Annotated[str, Field(pattern=r"^(\*\.)?[A-Za-z0-9.:_\[\]-]+$")], ...] = ()
     roles: Annotated[tuple[Role, ...], Field(min_length=1)] = ROLES
     scenario: Identifier | None = None
     roster: Path | None = None

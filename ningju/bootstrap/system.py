@@ -19,6 +19,7 @@ from ningju.bootstrap.lock import sole_writer
 from ningju.bootstrap.server import WebServer
 from ningju.bootstrap.store import RingingStore, open_store
 from ningju.console.app import create_app
+from ningju.console.guard import LOCAL
 from ningju.console.services import Services
 from ningju.dispatch.notifiers import LogNotifier
 from ningju.ledger.inspection import InspectableStore
@@ -124,7 +125,7 @@ class System:
     def _console_app(self) -> FastAPI:
         # The bell is the pipeline's, which needs what the console serves beside: so it is looked up when it rings.
         store = RingingStore.of(self.store, lambda commands: self.pipeline.door.enqueue(commands))  # noqa: PLW0108
-        return create_app(store, self.clock, self._services)
+        return create_app(store, self.clock, self._services, (*LOCAL, *self.settings.hosts))
 
     def _wire(self) -> None:
         settings, store = self.settings, self.store

@@ -1,5 +1,6 @@
 """The application that serves REST; the bootstrap hands in what stands behind it."""
 
+from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
@@ -9,13 +10,13 @@ from starlette.exceptions import HTTPException
 
 from engine.ports import Clock, CommitUnknown, QueueFull, Store, Unavailable
 from ningju.console import catalogue, commands, feeds, health, reference, requests, roster, visits, zones
-from ningju.console.guard import Guard
+from ningju.console.guard import LOCAL, Guard
 from ningju.console.metrics import Metrics
 from ningju.console.problems import Problem, on_http, on_invalid, on_port, on_problem
 from ningju.console.services import Services, Site
 
 
-def create_app(store: Store, clock: Clock, services: Services | None = None) -> FastAPI:
+def create_app(store: Store, clock: Clock, services: Services | None = None, hosts: Sequence[str] = LOCAL) -> FastAPI:
     """Build the console.
 
     Parameters
@@ -24,6 +25,8 @@ def create_app(store: Store, clock: Clock, services: Services | None = None) -> 
         Inbox and read model; the console writes nothing but commands and persons.
     clock
         Stamps what the door does not stamp itself, and tells what is past.
+    hosts
+        Names that the server answers to.
     """
     app = FastAPI(
         title="Ningju",
@@ -42,7 +45,7 @@ def create_app(store: Store, clock: Clock, services: Services | None = None) -> 
     app.add_exception_handler(HTTPException, on_http)
     for error in (QueueFull, CommitUnknown, Unavailable):
         app.add_exception_handler(error, on_port)
-    app.add_middleware(Guard, metrics=app.state.metrics)
+    app.add_middleware(Guard, metrics=app.state.metrics, hosts=hosts)
     return app
 
 

@@ -1,11 +1,12 @@
-"""The outermost layer: counts calls, refuses orders of other sites, turns what nobody expected into a problem and a log."""
+"""The outermost layer: counts calls, refuses other names and orders of other sites, makes a problem of what nobody expected."""
 
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 from uuid import uuid4
 
 import structlog
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
 
 from ningju.console.metrics import Metrics
@@ -20,12 +21,26 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 log = structlog.get_logger(__name__)
 
 
-class Guard:
-    """Pure ASGI middleware: streams pass through it unbuffered."""
+LOCAL = ("localhost", "127.0.0.1", "[::1]")
+"""Names by which this machine calls itself."""
 
-    def __init__(self, app: App, metrics: Metrics) -> None:
+_KNOWN = "ningju.known_host"
+
+
+class Guard:
+    """Pure ASGI middleware: streams pass through it unbuffered.
+
+    Parameters
+    ----------
+    hosts
+        Names that the server answers to. Whoever reaches the loopback is trusted, and a strange page can have its own name
+        lead there (DNS rebinding): then it is of the same site as we are, but for the name.
+    """
+
+    def __init__(self, app: App, metrics: Metrics, hosts: Sequence[str] = LOCAL) -> None:
         self._app = app
         self._metrics = metrics
+        self._judge = TrustedHostMiddleware(_note, allowed_hosts=list(hosts), www_redirect=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -40,7 +55,10 @@ class Guard:
             await send(message)
 
         try:
-            if _from_another_site(scope):
+            if not await self._called_rightly(scope, receive):
+                detail = "call it by a name of its own: localhost, or one that NINGJU_HOSTS names"
+                await Problem(421, "misdirected", detail).answer()(scope, receive, watched)
+            elif _from_another_site(scope):
                 await Problem(403, "cross-site", "give this order from Ningju itself").answer()(scope, receive, watched)
             else:
                 await self._app(scope, receive, watched)
@@ -56,6 +74,19 @@ class Guard:
         finally:
             route = getattr(scope.get("route"), "path", "none")
             self._metrics.called(scope["method"], route, status, time.perf_counter() - started)
+
+    async def _called_rightly(self, scope: Scope, receive: Receive) -> bool:
+        """Whether the name that was called is ours: Starlette judges, the answer is of our own form."""
+        await self._judge(scope, receive, _drop)
+        return bool(scope.pop(_KNOWN, False))
+
+
+async def _note(scope: Scope, receive: Receive, send: Send) -> None:
+    scope[_KNOWN] = True
+
+
+async def _drop(message: Message) -> None:
+    return
 
 
 def _from_another_site(scope: Scope) -> bool:

@@ -23,6 +23,7 @@ TITLES = {
     "method-not-allowed": "This method is not served here",
     "key-reused": "The Idempotency-Key stands for another body",
     "cross-site": "Pages of other sites may not give orders",
+    "misdirected": "This server has another name",
     "rejected": "The zone said no",
     "queue-full": "Too many commands are waiting",
     "unavailable": "The store cannot be reached",

@@ -120,3 +120,14 @@ def test_what_an_exception_quotes_stays_out_of_the_log() -> None:
     assert all(json.loads(line)["error"] == "ValueError" for line in text.splitlines())
     for secret in ("李桂英", "13800001111", "138-0000-1111", "li@example.org"):
         assert secret not in text
+
+
+@pytest.mark.parametrize("name", ["ningju.example", "*.ningju.example", "[fd00::1]"])
+def test_a_server_may_have_further_names(name: str) -> None:
+    assert Settings(hosts=(name,)).hosts == (name,)
+
+
+@pytest.mark.parametrize("name", ["https://ningju.example", "ning*.example", "*", ""])
+def test_a_name_that_is_no_host_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError):
+        Settings(hosts=(name,))

@@ -26,7 +26,7 @@ def services() -> Services:
 async def world(services: Services) -> AsyncIterator[World]:
     clock = SetClock()
     store = MemoryStore(clock)
-    app = create_app(store, clock, services)
+    app = create_app(store, clock, services, hosts=["console"])
     async with AsyncClient(transport=ASGITransport(app=app), base_url="http://console") as client:
         made = World(store, clock, client)
         await made.show(

@@ -122,7 +122,7 @@ async def test_ten_megabytes_are_refused_by_their_stated_length_alone(world: Wor
 
 async def test_an_endless_body_is_refused_once_it_is_too_long() -> None:
     clock = SetClock()
-    app = create_app(MemoryStore(clock), clock, Services())
+    app = create_app(MemoryStore(clock), clock, Services(), hosts=["*"])
     asked, answer = 0, []
 
     async def receive() -> dict[str, Any]:
@@ -236,7 +236,7 @@ CALLS = (
 )
 
 
-APP = create_app(MemoryStore(SetClock()), SetClock(), Services())
+APP = create_app(MemoryStore(SetClock()), SetClock(), Services(), hosts=["console"])
 
 
 async def _call(method: str, path: str, data: bytes = b"", headers: Any = None, query: Any = None) -> Response:

@@ -1,9 +1,13 @@
 """Who reaches the loopback is trusted: so a browser must not give orders for a strange page that somebody looks at."""
 
 import pytest
+from httpx2 import ASGITransport, AsyncClient
 
+from ningju.console.app import create_app
+from ningju.console.guard import LOCAL
+from ningju.ledger.memory import MemoryStore
 from schemas.base import derive_id
-from tests.console.world import World, offered
+from tests.console.world import SetClock, World, offered
 
 
 @pytest.mark.parametrize(
@@ -28,6 +32,27 @@ async def test_a_page_of_another_site_cancels_nothing(world: World, headers: dic
     if status == 403:
         assert answer.json()["type"] == "urn:ningju:problem:cross-site"
     assert len(await world.open()) == (status == 202)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/zones", "/metrics", "/healthz/live", "/openapi.json"])
+@pytest.mark.parametrize("host", ["rebound.example", "rebound.example:8080", "console.rebound.example", "", "con sole"])
+async def test_who_calls_the_server_by_a_name_that_is_not_its_own_learns_nothing(
+    world: World, host: str, path: str
+) -> None:
+    answer = await world.client.get(path, headers={"Host": host})
+    assert answer.status_code == 421
+    assert answer.json()["type"] == "urn:ningju:problem:misdirected"
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.1:8080", "[::1]:8080", "LOCALHOST:1", "ningju.example", "a.b.example"]
+)
+async def test_the_machines_own_names_and_those_of_the_settings_are_right(host: str) -> None:
+    clock = SetClock()
+    app = create_app(MemoryStore(clock), clock, hosts=(*LOCAL, "ningju.example", "*.b.example"))
+    async with AsyncClient(transport=ASGITransport(app=app), base_url="http://localhost") as client:
+        assert (await client.get("/healthz/live", headers={"Host": host})).status_code == 200
 
 
 async def test_what_changes_nothing_may_be_looked_at_from_anywhere(world: World) -> None:
