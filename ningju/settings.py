@@ -45,6 +45,8 @@ class Settings(BaseSettings):
         Processes that solve; 0 solves in the matcher's own.
     drain_s
         Seconds for what is under way at ``SIGTERM``.
+    join_s
+        Seconds that a role may be out of its consumer group before its process ends.
     """
 
     model_config = SettingsConfigDict(env_prefix="NINGJU_", frozen=True, extra="forbid")
@@ -70,6 +72,7 @@ class Settings(BaseSettings):
     replication: Annotated[int, Field(ge=1, le=9)] = 3
     solver_processes: Annotated[int, Field(ge=0, le=64)] = 1
     drain_s: Annotated[float, Field(ge=0, le=600)] = 10.0
+    join_s: Annotated[float, Field(gt=0, le=600)] = 60.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
 

@@ -32,7 +32,7 @@ def security(settings: Settings) -> Security:
 
 def connection(settings: Settings) -> Connection:
     """Tell where the broker is and how it is spoken to."""
-    return Connection(_address(settings), security=security(settings))
+    return Connection(_address(settings), security=security(settings), join_s=settings.join_s)
 
 
 def wanted(settings: Settings) -> Wanted:

@@ -154,6 +154,26 @@ def test_a_right_that_somebody_else_was_given_is_named_and_taken_away(
     assert compare(secured.address, PREFIX, [SENDER], secured.security()).taken == ()
 
 
+def test_a_role_that_its_group_does_not_let_in_ends_with_code_3_and_says_where_to_look(
+    secured: Cluster,
+    tmp_path: Path,
+    run: str,  # noqa: F811
+    database: str,  # noqa: F811
+) -> None:
+    assert secured.secured is not None
+    told = secured.secured.environment(f"{PREFIX}api", secured.address)  # it may look at topics and join no group
+    workers = []
+    for role in ("zones", "intake"):
+        folder = tmp_path / role
+        folder.mkdir()
+        settings = {name.removeprefix("NINGJU_").lower(): value for name, value in told.items()}
+        workers.append(Ningju(["worker", role], folder=folder, run=run, database=database, join_s=5, **settings))
+    for worker in workers:
+        assert worker.process.wait(60) == 3, worker.text()[-3_000:]
+        (missing,) = worker.actions("missing")
+        assert "ningju doctor" in missing["reason"] or "GroupAuthorizationFailed" in missing["reason"]
+
+
 def test_all_roles_in_processes_of_their_own_each_with_its_own_user_serve_a_request(
     secured: Cluster,
     tmp_path: Path,
