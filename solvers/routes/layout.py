@@ -542,7 +542,8 @@ def start_from(a: Arrays, m: Map, d: Layout, s: State, diary: Diary) -> None:
         if visit in m.told and m.told[visit].start == start:
             visit = int(d.visit[visit, c.TWIN])
         mine = _seats_of(a, m, d, visit, index, start, crew, tour_of)
-        if mine is None:
+        partner = int(d.visit[visit, c.PARTNER])
+        if mine is None or (partner >= 0 and int(m.source[partner]) not in diary.chosen):
             continue
         seats += [(start, tour, slot) for slot, tour in mine]
         s.visit[visit] = (start, c.FAR, 1)
