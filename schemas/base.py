@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+_set = object.__setattr__
+
 
 class Frozen(BaseModel):
     """Immutable, strict model that refuses unknown fields at the edge.
@@ -41,13 +43,11 @@ class Frozen(BaseModel):
         For what is made of parts that were validated when they came in. Whatever is computed anew and might leave its
         bounds, as every event's content, goes through the constructor, for it must be readable for ever.
         """
-        values = _blank(cls).copy()
-        values.update(fields)
         made = cls.__new__(cls)
-        object.__setattr__(made, "__dict__", values)
-        object.__setattr__(made, "__pydantic_fields_set__", set(fields))
-        object.__setattr__(made, "__pydantic_extra__", None)
-        object.__setattr__(made, "__pydantic_private__", None)
+        _set(made, "__dict__", _blank(cls) | fields)
+        _set(made, "__pydantic_fields_set__", set(fields))
+        _set(made, "__pydantic_extra__", None)
+        _set(made, "__pydantic_private__", None)
         return made
 
     def changed(self, **fields: Any) -> Self:
