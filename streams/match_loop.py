@@ -50,6 +50,8 @@ class MatchLoop:
         Counts solves.
     seed
         Seed of every solve.
+    at_once
+        Zones in hand at a time, as many as are solved at once: posing takes the event loop's time, so it is spread.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class MatchLoop:
         clock: Clock,
         stats: Stats | None = None,
         seed: int = 1,
+        at_once: int = 2,
     ) -> None:
         self._states = states
         self._planner = planner
@@ -75,6 +78,7 @@ class MatchLoop:
         self._memories: dict[str, Memory] = {}
         self._proposed: dict[str, tuple[datetime, Problem, object]] = {}
         self._solving = 0
+        self._hands = asyncio.Semaphore(at_once)
         self._stirred = asyncio.Event()
         self.solves: list[Solve] = []
 
@@ -110,7 +114,7 @@ class MatchLoop:
             del self._due[zone]
         self._solving += len(due)
         try:
-            return sum(await asyncio.gather(*(self._solve(zone, now) for zone in due)))
+            return sum(await asyncio.gather(*(self._in_turn(zone) for zone in due)))
         finally:
             self._solving -= len(due)
 
@@ -133,6 +137,10 @@ class MatchLoop:
         if known is None or at < known:
             self._due[zone] = at
             self._stirred.set()
+
+    async def _in_turn(self, zone: str) -> int:
+        async with self._hands:
+            return await self._solve(zone, self._clock.now())
 
     async def _solve(self, zone: str, now: datetime) -> int:
         try:

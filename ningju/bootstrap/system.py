@@ -160,6 +160,7 @@ class System:
             clock=self.clock,
             stats=self.stats,
             seed=settings.seed,
+            at_once=settings.solver_processes + 1,  # one is posed while the others are solved
         )
 
     def _mark(self, zone: str, at: datetime) -> None:

@@ -1,5 +1,6 @@
 """When the matcher proposes, and when it keeps quiet."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -59,3 +60,31 @@ async def test_what_was_refused_is_not_proposed_again_until_something_changes() 
     clock.advance(world.now + timedelta(minutes=5))
     assert await look(clock.now()) == 1
     assert planner.solves == 3
+
+
+async def test_zones_wait_for_their_turn_before_they_are_posed() -> None:
+    world = World().settled(debounce_s=0)
+    world.submit("r1")
+    free = asyncio.Event()
+
+    class Busy(Counting):
+        async def solve(self, problem: Problem, limits: Limits) -> Plan:
+            await free.wait()
+            return await super().solve(problem, limits)
+
+    class Asked(Hand):
+        zones: tuple[str, ...] = ()
+
+        async def state(self, zone: str) -> Zone:
+            self.zones += (zone,)
+            return await super().state(zone)
+
+    hand, clock = Asked(world.state), SteppedClock(world.now)
+    loop = MatchLoop(states=hand, planner=Busy(), door=hand, archive=MemoryStore(clock), clock=clock, at_once=2)  # type: ignore[arg-type]
+    loop.mark_all(["a", "b", "c", "d"], world.now)
+    running = asyncio.create_task(loop.run_due())
+    await asyncio.sleep(0.01)
+    assert hand.zones == ("a", "b")
+    free.set()
+    await running
+    assert hand.zones == ("a", "b", "c", "d")
