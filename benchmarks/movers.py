@@ -41,7 +41,7 @@ from streams.producer import BatchProducer
 from streams.publishing import EventPublisher
 from streams.topics import Headers, Record, Topic
 from streams.zone_states import ZoneStates
-from streams.zone_worker import ZoneWorker
+from streams.zone_worker import SNAPSHOT_EVERY, ZoneWorker
 
 LEDGER = "ledger.sqlite3"
 WORK = "work.pickle"
@@ -252,6 +252,11 @@ class Ningju(Mover):
         stats = Stats()
         worker: ZoneWorker[Any] = ZoneWorker(
             ledger=store, door=store, letters=letters, logic=EngineLogic(), states=states, stats=stats
+        )
+        # As in a long run, each zone is somewhere on its way to the next snapshot; a short run from the last would see none.
+        heads = await store.heads()
+        worker._snapshots.update(
+            (zone, heads[zone] - number * SNAPSHOT_EVERY // len(heads)) for number, zone in enumerate(sorted(heads))
         )
         # Nobody consumes here, so nothing holds the publisher up either.
         publisher = EventPublisher(store, store, producer, names=CONSUMERS, bound=10**9, sweep_s=10**6)

@@ -31,6 +31,9 @@ log = structlog.get_logger(__name__)
 BREATH_S = 0.02
 """Seconds of deciding after which the event loop gets a turn."""
 
+SNAPSHOT_EVERY = 1_000
+"""Events of a zone between two of its snapshots: a restore that is quick enough needs no more of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
@@ -65,7 +68,7 @@ class ZoneWorker(Generic[S]):
         logic: ZoneLogic[S],
         states: ZoneStates[S],
         stats: Stats | None = None,
-        snapshot_every: int = 1_000,
+        snapshot_every: int = SNAPSHOT_EVERY,
         backoff: Backoff | None = None,
         on_doubt: Callable[[], None] = lambda: None,
     ) -> None:
