@@ -31,6 +31,9 @@ RETENTION: Mapping[str, timedelta] = {
 PARTITIONS = 4
 """Of new topics, where nobody says how many."""
 
+GROUPS = ("ningju-zones", "ningju-matcher", "ningju-dispatcher")
+"""Consumers of the two topics that the ledger can fill again."""
+
 ANSWER_S = 10.0
 """Seconds after which nobody answers."""
 
@@ -130,10 +133,13 @@ def renew(bootstrap: str, wanted: Wanted, security: Security = OPEN) -> list[str
     Raises
     ------
     engine.ports.Unavailable
-        When the broker does not answer, or does not allow it.
+        When roles still run, which would be left without partitions, or the broker does not answer or allow it.
     """
     names = [str(Topic.COMMANDS), str(Topic.EVENTS)]
     with administrator(bootstrap, security) as admin:
+        running = [group for group in GROUPS if admin.describe_groups([group])[group]["members"]]
+        if running:
+            raise Unavailable(f"roles still run: {', '.join(running)}; stop them, and come again ten seconds later")
         there = [name for name in names if name in admin.list_topics()]
         if there:
             admin.delete_topics(there)
