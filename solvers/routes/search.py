@@ -146,8 +146,7 @@ class _Search:
 
     def run(self) -> None:
         d, s = self.d, self.state
-        if not construct(d, s):
-            return
+        construct(d, s)
         cost = cost_of(d, s)
         if cost < s.best_cost[0]:
             remember(s, cost)

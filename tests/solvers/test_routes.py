@@ -44,7 +44,7 @@ def searched(asked: Problem, seed: int = 1, trials: int = TRIALS) -> tuple[Map, 
     d = lay_out(a, m, scarcity_of_skills(a))
     s = blank(d, seed)
     start_from(a, m, d, s, Diary(a))
-    assert construct(d, s)
+    construct(d, s)
     remember(s, cost_of(d, s))
     anneal(d, s, trials, 2_000.0, 20.0)
     return m, d, s
@@ -87,7 +87,7 @@ def linked_zones(draw: st.DrawFn) -> Problem:
 
 
 @given(linked_zones(), st.integers(0, 99))
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 def test_the_books_of_a_search_agree_with_an_account_made_afresh(asked: Problem, seed: int) -> None:
     found = searched(asked, seed)
     assume(found is not None)
@@ -101,17 +101,20 @@ def test_the_books_of_a_search_agree_with_an_account_made_afresh(asked: Problem,
         diary.add(visit_index, start, seats)
     start_from(a, m, d, again, diary)
     assert again.sums[c.LOST] == pytest.approx(s.sums[c.LOST])
-    planned = slice(0, d.to_plan)
-    assert (again.visit[planned, c.SERVED] == s.visit[planned, c.SERVED]).all()
-    served = np.flatnonzero(s.visit[planned, c.SERVED])
-    assert (again.visit[served, c.START] == s.visit[served, c.START]).all()
+    served, again_served = (np.flatnonzero(state.visit[: d.to_plan, c.SERVED]) for state in (s, again))
+    assert sorted(m.source[served]) == sorted(m.source[again_served])  # the free twin may start when people were told
+    starts, again_starts = (
+        dict(zip(m.source[of], state.visit[of, c.START], strict=True))
+        for of, state in ((served, s), (again_served, again))
+    )
+    assert starts == again_starts
     assert (again.tour == s.tour).all()
     assert (again.person == s.person).all()
     assert (again.limit == s.limit).all()
 
 
 @given(linked_zones(), st.integers(0, 99))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_a_plan_of_a_search_passes_the_check_and_costs_what_the_search_says(asked: Problem, seed: int) -> None:
     plan = solve(asked, Limits(iterations=TRIALS, seed=seed))
     assert check(asked, plan) == []
@@ -160,7 +163,7 @@ def test_half_a_pair_in_the_plan_to_start_from_is_planned_anew() -> None:
     half.add(0, 9 * HOUR, ((0, 0),))
     start_from(a, m, d, s, half)
     assert not s.visit[:, c.SERVED].any()
-    assert construct(d, s)
+    construct(d, s)
     assert s.visit[:, c.SERVED].all()
 
 
@@ -235,7 +238,8 @@ def test_people_are_told_otherwise_when_one_more_visit_is_served_for_it() -> Non
     # Only p can serve b, at the very time at which p was told to serve a; q can serve a.
     people = (person("p", skills=(HeldSkill(skill="care"), HeldSkill(skill="talks"))), person("q", location=3))
     b = visit("b", demands=(Demand(skill="talks"),), windows=(Span(start=9 * HOUR, end=9 * HOUR + 1),), fit="start")
-    asked = problem((visit("a"), b), people, standing=(told("a", "p", 9 * HOUR),))
+    a = visit("a", windows=b.windows, fit="start")
+    asked = problem((a, b), people, standing=(told("a", "p", 9 * HOUR),))
     plan = solve(asked, Limits(iterations=TRIALS))
     assert {item.visit: item.crew[0].volunteer for item in plan.assignments} == {"a": "q", "b": "p"}
     assert [term.value for term in plan.levels[1].terms] == [1]
