@@ -30,12 +30,16 @@ SEASON = (4, 20)
 # little more than that. A step gathers enough for one solve: a debounce would put every answer off by another step. The
 # crew of a visit that is asked for at short notice may be complete late, who is late is replaced while the window still
 # allows it, and a neighbour's neighbour may lend.
+#
+# No iterations: visits take their people in the order of urgency. A search finds plans that cost less in all, but there
+# the urgent ones pay for the rest, for a no costs the same whoever hears it; the day came out worse (docs/benchmarks.md).
 POLICY = Policy(
     offer_expiry_s=1_830,
     offer_expiry_min_s=930,
     cut_off_share=0.2,
     check_in_grace_s=600,
     debounce_s=0,
+    solver_iterations=0,
     referral_hops=4,
 )
 
