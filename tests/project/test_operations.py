@@ -91,7 +91,7 @@ async def holds(settings: Settings) -> bool:
 
 
 @pytest.mark.slow
-def test_every_block_for_one_machine_runs(tmp_path: Path) -> None:
+async def test_every_block_for_one_machine_runs(tmp_path: Path) -> None:
     settings, port = Settings(data=tmp_path / "data"), free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NINGJU_")}
     environment |= {
@@ -103,14 +103,14 @@ def test_every_block_for_one_machine_runs(tmp_path: Path) -> None:
     with cleared("operations") as run:
         up = Ningju(["up"], folder=tmp_path, run=run, port=port, scenario="tiny")
         up.until_ready()
-        asyncio.run(plant(settings))
-        told = type_in(blocks(ONE), tmp_path, environment)
+        await plant(settings)
+        told = await asyncio.to_thread(type_in, blocks(ONE), tmp_path, environment)
         assert up.terminate() == 0
-        type_in(blocks(ONE, stopped=True), tmp_path, environment)
+        await asyncio.to_thread(type_in, blocks(ONE, stopped=True), tmp_path, environment)
     assert "13955512345" not in told
     assert "\x1b[31m" not in told
     assert "\taccepted" in told  # the replay's verdict
     assert "told the hotline" in told
     assert '"state": "discarded"' in told
     assert "\nok\n" in told
-    assert asyncio.run(holds(settings))
+    assert await holds(settings)

@@ -1,4 +1,4 @@
-"""One real Kafka for all tests here, empty again before each. Where it cannot be had, they fail."""
+"""One real Kafka for all tests here, empty again before each, and a secured one. Where they cannot be had, tests fail."""
 
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -10,7 +10,9 @@ from aiokafka import AIOKafkaProducer
 from kafka.admin import KafkaAdminClient
 
 from deploy.kafka.cluster import Cluster
-from streams.provisioning import provision
+from deploy.kafka.security import SENDER
+from ningju.cli.app import run as cli
+from streams.provisioning import Wanted, ensure, provision
 
 PARTITIONS = 4
 
@@ -40,6 +42,20 @@ def empty(address: str) -> None:
             time.sleep(0.05)
     finally:
         admin.close()
+
+
+@pytest.fixture(scope="session")
+def secured(tmp_path_factory) -> Iterator[Cluster]:
+    """A real Kafka that denies by default, with our topics and a user for each role."""
+    with Cluster(tmp_path_factory.mktemp("secured"), secure=True) as cluster:
+        assert cluster.secured is not None
+        ensure(cluster.address, Wanted(PARTITIONS, 1), cluster.security())
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in cluster.secured.environment("admin", cluster.address).items():
+                patch.setenv(name, value)
+            assert cli(["topics", "grant", "--sender", SENDER]) == 0
+            assert cli(["topics", "grant", "--sender", SENDER, "--dry"]) == 0
+        yield cluster
 
 
 @pytest.fixture

@@ -9,15 +9,8 @@ from deploy.kafka.cluster import Cluster
 from streams.provisioning import provision
 from tests.streams.test_batch_role import test_a_broker_that_is_gone_ends_the_role as test_a_role_without_faust_ends
 from tests.streams.test_driver import test_a_broker_that_is_gone_ends_the_role as test_a_role_with_faust_ends
-from tests.streams.test_joining import (
-    test_a_broker_that_goes_before_a_role_has_begun_to_consume_is_missed_at_once,
-)
 
-__all__ = [
-    "test_a_broker_that_goes_before_a_role_has_begun_to_consume_is_missed_at_once",
-    "test_a_role_with_faust_ends",
-    "test_a_role_without_faust_ends",
-]
+__all__ = ["test_a_role_with_faust_ends", "test_a_role_without_faust_ends"]
 
 pytestmark = pytest.mark.real
 

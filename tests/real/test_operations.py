@@ -11,7 +11,6 @@ import pytest
 from deploy.kafka.cluster import Cluster
 from ningju.bootstrap.clock import SystemClock
 from ningju.ledger.opening import open_store
-from streams.provisioning import Wanted, ensure
 from tests.chaos.conftest import database, postgres_server  # noqa: F401 - fixtures
 from tests.console.zone_loop import ZoneLoop
 from tests.ledger.builders import command
@@ -28,29 +27,27 @@ async def fill(url: str) -> None:
     await store.close()
 
 
-def test_every_block_for_kafka_and_postgresql_runs(
+async def test_every_block_for_kafka_and_postgresql_runs(
     tmp_path: Path,
+    secured: Cluster,
     database: str,  # noqa: F811
     postgres_server: str,  # noqa: F811
     programs: Path,  # noqa: F811
 ) -> None:
+    assert secured.secured is not None
     with psycopg.connect(postgres_server, autocommit=True) as connection:
         connection.execute("CREATE DATABASE handbook")
-    asyncio.run(fill(database))
+    await fill(database)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NINGJU_")}
-    with Cluster(tmp_path / "kafka", secure=True) as cluster:
-        assert cluster.secured is not None
-        ensure(cluster.address, Wanted(4, 1), cluster.security())
-        environment |= cluster.secured.environment("admin", cluster.address)
-        environment |= {
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(programs), os.environ["PATH"]]),
-            "NINGJU_DATABASE": database,
-            "NINGJU_REPLICATION": "1",
-            "RESTORED": postgres_server.replace("/postgres?", "/handbook?"),
-            "COPIES": "1",
-            "COLUMNS": "200",
-        }
-        told = type_in(blocks("Kafka and PostgreSQL"), tmp_path, environment)
-    assert "+ User:ningju-zones: allow write ningju.events" in told
+    environment |= secured.secured.environment("admin", secured.address) | {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(programs), os.environ["PATH"]]),
+        "NINGJU_DATABASE": database,
+        "NINGJU_REPLICATION": "1",
+        "RESTORED": postgres_server.replace("/postgres?", "/handbook?"),
+        "COPIES": "1",
+        "COLUMNS": "200",
+    }
+    told = await asyncio.to_thread(type_in, blocks("Kafka and PostgreSQL"), tmp_path, environment)
+    assert "all topics are as they should be" in told
     assert "ningju.events: emptied" in told
     assert told.count("\nok\n") == 3

@@ -4,7 +4,6 @@ import json
 import signal
 import socket
 import ssl
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from ningju.cli.app import run as cli
 from streams import provisioning
 from streams.access import READS, WRITES, compare
 from streams.producer import BatchProducer
-from streams.provisioning import Wanted, check, ensure
+from streams.provisioning import Wanted, check
 from streams.security import OPEN, Security
 from streams.topics import Record, Topic
 from tests.chaos.conftest import database, postgres_server, run  # noqa: F401 - fixtures
@@ -34,19 +33,6 @@ pytestmark = pytest.mark.real
 USERS = (*(f"{PREFIX}{role}" for role in ROLES), SENDER)
 MAY_WRITE = {f"{PREFIX}{role}": set(topics) for role, topics in WRITES.items()} | {SENDER: {Topic.REQUESTS}}
 MAY_READ = {f"{PREFIX}{role}": topic for role, topic in READS.items()}
-
-
-@pytest.fixture(scope="module")
-def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Cluster(tmp_path_factory.mktemp("secured"), secure=True) as cluster:
-        assert cluster.secured is not None
-        ensure(cluster.address, Wanted(partitions=2, replication=1), cluster.security())
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in cluster.secured.environment("admin", cluster.address).items():
-                patch.setenv(name, value)
-            assert cli(["topics", "grant", "--sender", SENDER]) == 0
-            assert cli(["topics", "grant", "--sender", SENDER, "--dry"]) == 0
-        yield cluster
 
 
 async def stopped(producer: AIOKafkaProducer, topic: str) -> bool:
