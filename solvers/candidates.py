@@ -12,7 +12,7 @@ from solvers.travel import EARTH_RADIUS_M, Ints
 BLOCK = 1 << 20
 """Pairs judged at once: bounds memory whatever the size."""
 
-INDEXED_FROM = 1 << 22
+INDEXED_FROM = 1 << 16
 """Pairs from which the index of places pays."""
 
 
@@ -69,12 +69,12 @@ def _passing(a: Arrays, row: Ints, who: Ints, earliest: Ints) -> tuple[Ints, Int
     return row, who
 
 
-def find(a: Arrays, visit: int | None = None) -> Candidates:
-    """Judge the rules that do not ask when, for all rows with open heads, or for those of one visit."""
+def find(a: Arrays, visits: int | Ints | None = None) -> Candidates:
+    """Judge the rules that do not ask when, for all rows with open heads, or for those of some visits."""
     earliest = _earliest(a)
     asked = (a.row_heads > 0) & (earliest[a.row_visit] < FAR)
-    if visit is not None:
-        asked &= a.row_visit == visit
+    if visits is not None:
+        asked &= np.isin(a.row_visit, visits)
     rows_found: list[Ints] = []
     who_found: list[Ints] = []
     for skill in np.unique(a.row_skill[asked]):

@@ -18,11 +18,15 @@ from solvers.insertion import Insertion
 from solvers.pairs import Pairs, timed
 from solvers.reasons import explain
 from solvers.routes import search
+from solvers.tally import explain_all, plain
 
 DEFAULT_ITERATIONS = 400
 
 LARGE = 3_000
 """Visits from which a flow's plan is not searched further."""
+
+TOLD_AT_ONCE = 2_000
+"""Visits whose reasons are worked out together."""
 
 
 @dataclass
@@ -241,16 +245,25 @@ def _left_out(run: Run, diary: Diary) -> tuple[LeftOut, ...]:
     """Explain what is left out; once the time is up by a second and a tenth, the rest goes without reasons."""
     a, nearest = run.a, run.limits.explain == "nearest"
     grace = 1.0 if run.limits.seconds is None else 1.0 + run.limits.seconds / 10
-    out = []
-    for visit in range(a.visits):
-        if visit in diary.chosen:
-            continue
+
+    def late() -> bool:
         left = run.left()
-        if left is not None and left < -grace:
-            out.append(LeftOut(visit=a.problem.visits[visit].id, candidates=a.volunteers, reasons=()))
-        else:
-            out.append(explain(a, visit, run.insertion, diary, nearest=nearest and not run.done()))
-    return tuple(out)
+        return left is not None and left < -grace
+
+    missing = np.array([visit for visit in range(a.visits) if visit not in diary.chosen], dtype=np.int64)
+    told: dict[int, LeftOut] = {}
+    alone = missing[plain(a)[missing]]
+    for at in range(0, len(alone), TOLD_AT_ONCE):
+        some = alone[at : at + TOLD_AT_ONCE]
+        if not late():
+            told |= zip(some.tolist(), explain_all(a, some, diary, nearest=nearest and not run.done()), strict=True)
+    for visit in missing.tolist():
+        if visit not in told and not late():
+            told[visit] = explain(a, visit, run.insertion, diary, nearest=nearest and not run.done())
+    return tuple(
+        told.get(visit) or LeftOut(visit=a.problem.visits[visit].id, candidates=a.volunteers, reasons=())
+        for visit in missing.tolist()
+    )
 
 
 def _nearest_first(run: Run) -> Diary:
