@@ -24,8 +24,10 @@ from solvers.routes.columns import (
     PER_LATE,
     PER_MAX_LATE,
     PREV,
+    ROW,
     SERVED,
     STANDS,
+    START,
     TWIN,
     VISIT,
     Layout,
@@ -33,7 +35,7 @@ from solvers.routes.columns import (
 )
 from solvers.routes.insertion import NEVER, best_job, serve
 from solvers.routes.schedule import lateness, relax_lates, relax_starts
-from solvers.routes.state import begin_trial, below, compiled, draw, entry, keep_visit, take, take_back
+from solvers.routes.state import begin_trial, below, compiled, draw, entry, keep_visit, put, take, take_back
 
 STRING = 10
 """Longest string of visits taken off one tour."""
@@ -45,11 +47,29 @@ ABSENT = 8
 """Visits left out so far that are tried again in one trial."""
 
 
-@entry
+@compiled
 def cost_of(d: Layout, s: State) -> float:
-    """The plan's whole cost."""
+    """The plan's whole cost, as the sums say it."""
     late = d.weight[PER_LATE] * s.sums[LATENESS] + d.weight[PER_MAX_LATE] * s.sums[MAX_LATENESS]
     return s.sums[COST] + s.sums[LOST] + late
+
+
+@entry
+def account(d: Layout, s: State) -> float:
+    """Sum up lateness afresh, and give the plan's whole cost."""
+    lateness(d, s)
+    return cost_of(d, s)
+
+
+@entry
+def bring(d: Layout, s: State, slot: int, tour: int) -> None:
+    """Seat a tour's person in a slot, behind all on the tour that starts no later; the visit's start is set already."""
+    slots = d.slot.shape[0]
+    start = s.visit[d.slot[slot, VISIT], START]
+    prev = slots + tour
+    while s.node[prev, NEXT] < slots and s.visit[d.slot[s.node[prev, NEXT], VISIT], START] <= start:
+        prev = s.node[prev, NEXT]
+    put(d, s, slot, tour, prev, d.allowed[d.slot[slot, ROW], tour])
 
 
 @compiled

@@ -11,8 +11,10 @@ from solvers.candidates import Candidates
 from solvers.costs import seat_scarcity
 from solvers.diary import Diary
 from solvers.routes import columns as c
+from solvers.routes.anneal import bring
 from solvers.routes.columns import FAR, Floats, Int32s, Ints, Layout, State
 from solvers.routes.schedule import relax_lates, relax_starts
+from solvers.routes.state import begin_trial
 
 NEAR = 50
 """Neighbours that are looked at for a visit."""
@@ -525,17 +527,15 @@ def _append(s: State, node: int, tour: int, slots: int) -> None:
 
 def start_from(a: Arrays, m: Map, d: Layout, s: State, diary: Diary) -> None:
     """Bring what stands, and a plan, into a blank state."""
+    begin_trial(s)
     slots = len(d.slot)
-    seats: list[tuple[int, int, int]] = []  # start, tour, slot
-    first_event = d.to_plan
-    for number, (tour, start, _, _) in enumerate(_events(a, m)):
-        visit = first_event + number
-        seats.append((start, tour, int(d.visit[visit, c.FIRST_SLOT])))
+    for number, (tour, start, _, _) in sorted(enumerate(_events(a, m)), key=lambda event: event[1][1]):
+        visit = d.to_plan + number
         s.visit[visit] = (start, start, 1)
-    tour_of = {
-        (who, shift): t for t, (who, shift) in enumerate(zip(m.tour_who.tolist(), m.tour_shift.tolist(), strict=True))
-    }
-    for index, (start, crew) in sorted(diary.chosen.items()):
+        _append(s, int(d.visit[visit, c.FIRST_SLOT]), tour, slots)
+    tours = enumerate(zip(m.tour_who.tolist(), m.tour_shift.tolist(), strict=True))
+    tour_of = {key: tour for tour, key in tours}
+    for index, (start, crew) in sorted(diary.chosen.items(), key=lambda item: (item[1][0], item[0])):
         visit = int(m.of_visit[index])
         if visit < 0 or not crew:
             continue
@@ -545,21 +545,10 @@ def start_from(a: Arrays, m: Map, d: Layout, s: State, diary: Diary) -> None:
         partner = int(d.visit[visit, c.PARTNER])
         if mine is None or (partner >= 0 and int(m.source[partner]) not in diary.chosen):
             continue
-        seats += [(start, tour, slot) for slot, tour in mine]
-        s.visit[visit] = (start, c.FAR, 1)
+        s.visit[visit] = (start, FAR, 1)
         s.sums[c.LOST] -= d.lost[visit]
         for slot, tour in mine:
-            who = d.tour[tour, c.WHO]
-            s.person[who] += 1
-            s.tour[tour, c.CARRIED] += d.visit[visit, c.LOAD]
-            for limit in range(d.person[who, c.FIRST_LIMIT], d.person[who, c.END_LIMIT]):
-                if (
-                    d.limit[limit, c.LIMIT_START] < d.tour[tour, c.END]
-                    and d.tour[tour, c.BEGIN] < d.limit[limit, c.LIMIT_END]
-                ):
-                    s.limit[limit] += (1, d.slot[slot, c.DURATION])
-    for _, tour, slot in sorted(seats):
-        _append(s, slot, tour, slots)
+            bring(d, s, slot, tour)
     for index, crew_ in enumerate(a.filled):
         fixed = a.fixed[index]
         if fixed is not None and a.visit_load[index]:

@@ -14,7 +14,7 @@ from solvers.candidates import Candidates, find
 from solvers.costs import Choice, scarcity_of_skills
 from solvers.diary import Diary
 from solvers.routes import columns as c
-from solvers.routes.anneal import anneal, construct, cost_of, remember
+from solvers.routes.anneal import account, anneal, construct, remember
 from solvers.routes.columns import Layout, State
 from solvers.routes.layout import ALLOWED_ENTRIES, Map, blank, lay_out, plan_of, size_of, start_from
 from solvers.travel import Ints
@@ -142,12 +142,12 @@ class _Search:
         self.trials = 0
         self.state: State = blank(d, seed)
         start_from(a, m, d, self.state, diary)
-        remember(self.state, cost_of(d, self.state))
+        remember(self.state, account(d, self.state))
 
     def run(self) -> None:
         d, s = self.d, self.state
         construct(d, s)
-        cost = cost_of(d, s)
+        cost = account(d, s)
         if cost < s.best_cost[0]:
             remember(s, cost)
         scale = self._scale()

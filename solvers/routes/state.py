@@ -57,7 +57,7 @@ def entry(function: Function) -> Function:
 
 
 def compiled(function: Function) -> Function:
-    """Compile a function that only compiled ones call: without the wrappers that Python would need."""
+    """Compile a function that only compiled ones may call: without the wrappers that Python needs to call it safely."""
     return cast("Function", cast("Any", njit)(**_SETTINGS, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
 
 
@@ -110,7 +110,7 @@ def price(d: Layout, mode: int, a: int, b: int) -> float:
 # ---------------------------------------------------------------------------------------------------- taking back
 
 
-@compiled
+@entry
 def begin_trial(s: State) -> None:
     """Forget what the last trial changed: from here on changes can be taken back."""
     s.stamp[-1] += 1
