@@ -5,9 +5,10 @@ from uuid import UUID
 
 from pydantic import Field
 
-from schemas.base import Frozen, Identifier, Moment
+from schemas.base import Frozen, Identifier, Label, Moment
 from schemas.plan import Relaxation, Rule, RuleCount
 from schemas.request import AlarmKind, RequestState
+from schemas.why import WhyAssigned, WhyLeftOut
 
 
 class Candidate(Frozen):
@@ -23,7 +24,9 @@ class Explanation(Frozen):
     """Rule by rule: how many candidates each removed, who comes nearest, and the nearest relaxation.
 
     ``summary`` says in a sentence where the request stands. ``passing`` counts people for whom every rule passes for some
-    seat and start. ``version`` is the zone's version that this reflects.
+    seat and start. ``version`` is the zone's version that this reflects. ``nearest`` is there only where nobody could be
+    asked. ``assigned`` is about the crew that is asked or has accepted, or (``tentative``) about the one that the plan
+    of this moment would ask; ``left_out`` is there where that plan leaves the request out. ``texts`` says it in sentences.
     """
 
     request_id: UUID
@@ -40,3 +43,7 @@ class Explanation(Frozen):
     alarms: tuple[AlarmKind, ...] = ()
     offers: int = 0
     referred_to: Identifier | None = None
+    assigned: WhyAssigned | None = None
+    tentative: bool = False
+    left_out: WhyLeftOut | None = None
+    texts: tuple[Label, ...] = ()

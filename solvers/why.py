@@ -30,6 +30,20 @@ MOST = 2**40
 """What leaving out a visit costs that is to be served."""
 
 
+def why(problem: Problem, visit: str, plan: Plan | None = None, limits: Limits = ALONE) -> WhyAssigned | WhyLeftOut:
+    """Say why a visit is where it is in a plan, or in the one that a solve within ``limits`` finds.
+
+    Raises
+    ------
+    InvalidProblem
+        When the problem has no such visit or contradicts itself.
+    """
+    a = build(problem)
+    plan = solve(problem, limits.changed(explain="counts")) if plan is None else plan
+    served = any(item.visit == visit for item in plan.assignments)
+    return why_assigned(a, plan, visit) if served else why_left_out(a, plan, visit)
+
+
 def why_left_out(problem: Problem | Arrays, plan: Plan, visit: str) -> WhyLeftOut:
     """Say why a plan leaves a visit out, what would let it in, and at whose cost.
 

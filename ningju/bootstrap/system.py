@@ -233,6 +233,8 @@ class System:
         return waiting
 
     async def explain(self, zone: str, request_id: UUID) -> Explanation | None:
-        """Explain a request from the state of a zone."""
+        """Explain a request from the state of a zone, which does not change, beside the event loop: that takes a solve."""
+        from solvers.why import why  # with it comes the compiled search: not at the start
+
         state: Zone = await self.pipeline.states.state(zone)
-        return explain(state, request_id, self.clock.now())
+        return await asyncio.to_thread(explain, state, request_id, self.clock.now(), why)

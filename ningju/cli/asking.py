@@ -3,6 +3,7 @@
 import json
 import time
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -18,7 +19,13 @@ from ningju.cli.exits import NO, complain, missing, wrong
 from ningju.cli.flags import OPERATOR, URL, Actor, Json, TimeZone, Url, Zone, flag, time_zone
 
 EVERY_S = 2.0
-UNITS = {"window": "s", "reach": "m", "service_reach": "m"}
+
+
+class Language(StrEnum):
+    """Languages of the sentences."""
+
+    ZH = "zh"
+    EN = "en"
 
 
 def queue(
@@ -53,9 +60,10 @@ def explain(
     request: Annotated[str, typer.Argument(metavar="REQUEST", help="its id")],
     url: Url = URL,
     actor: Actor = OPERATOR,
+    language: Annotated[Language, flag("--language", "of the sentences")] = Language.EN,
     as_json: Json = False,
 ) -> None:
-    """Say why a request is where it is: rule by rule, how many each removed, and the nearest relaxation."""
+    """Say why a request is where it is: rule by rule, what would let it be served, or why this crew and who is next."""
     try:
         request_id = UUID(request)
     except ValueError:
@@ -71,24 +79,29 @@ def explain(
     if as_json:
         typer.echo(json.dumps(told, ensure_ascii=False))
         return
-    console = Console(highlight=False)
-    console.print(Text(f"{told['state']} in {told['zone']}: {told['summary']}", style="bold"))
+    Console(highlight=False, soft_wrap=True).print(reasons(told, language))
+
+
+def reasons(told: dict[str, Any], language: Language) -> Group:
+    """Lay an explanation out: where the request is, rule by rule, what would change that, who comes nearest."""
+    english = language is Language.EN
+    parts: list[Any] = [Text(f"{told['state']} in {told['zone']}: {told['summary']}", style="bold")]
     if told.get("volunteers"):
-        console.print(f"{told['volunteers']} volunteers, {told['passing']} could be asked")
-        table = Table("rule", "removed")
-        for count in told["removed"]:
-            table.add_row(count["rule"].replace("_", " "), str(count["removed"]))
-        console.print(table)
-    nearest = told.get("nearest")
-    if nearest and nearest["kind"] != "none":
-        skill = f" for {nearest['skill']}" if nearest["skill"] else ""
-        kind = nearest["kind"].replace("_", " ")
-        console.print(
-            f"Nearest relaxation: {kind} by {nearest['amount']} {UNITS.get(nearest['kind'], '')}{skill}".rstrip()
-        )
+        settled = told.get("assigned") and not told.get("tentative")
+        counted = f"{told['volunteers']} volunteers, {told['passing']} could {'have been' if settled else 'be'} asked"
+        parts.append(Text(counted if english else f"{told['volunteers']} 名志愿者，{told['passing']} 人符合"))
+        if told["removed"] and not told.get("left_out"):  # there the sentences have it, demand by demand
+            table = Table("rule" if english else "规则", "removed" if english else "排除人数")
+            for count in told["removed"]:
+                table.add_row(count["rule"].replace("_", " "), str(count["removed"]))
+            parts.append(table)
+    if told.get("tentative"):
+        parts.append(Text("planned, not asked yet:" if english else "计划如此，尚未询问：", style="bold"))
+    parts += [Text(f"  {text[language.value]}") for text in told.get("texts", [])]
     for one in told.get("candidates", [])[:10]:
-        why = one["rule"].replace("_", " ") if one["rule"] else "could be asked"
-        console.print(f"  {one['volunteer']} of {one['team']}, {one['metres']} m away: {why}")
+        why = one["rule"].replace("_", " ") if one["rule"] else ("could be asked" if english else "符合")
+        parts.append(Text(f"  {one['volunteer']} of {one['team']}, {one['metres']} m away: {why}"))
+    return Group(*parts)
 
 
 def _queues(client: Client, zone: str | None, limit: int) -> list[dict[str, Any]]:

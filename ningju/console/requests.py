@@ -181,7 +181,7 @@ async def _received(site: Site, request_id: UUID) -> dict[str, Any]:
 
 @router.get("/requests/{request_id}/why")
 async def why(site: AtSite, request_id: UUID) -> Response:
-    """Why the request is where it is: rule by rule, how many candidates each removed, the nearest relaxation."""
+    """Why the request is where it is: rule by rule, how many candidates each removed, what would let it be served or why this crew."""
     zone = await home_of(site, request_id)
     if site.services.explain is None:
         raise Problem(503, "unavailable", "this process explains nothing; ask one with the role api")
@@ -200,7 +200,7 @@ async def _told(site: Site, zone: str, request_id: UUID) -> Explanation:
         version=rows[0].version if rows else 0,
         now=site.clock.now(),
         state=state,
-        summary=f"{state.value}: {reason}" if reason else state.value,
+        summary=f"{state.value}: {reason}" if reason not in ("", state.value) else state.value,
         offers=rows[0].offers if rows else 0,
     )
 

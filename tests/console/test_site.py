@@ -66,7 +66,7 @@ class TestExplained:
     @pytest.fixture
     def services(self) -> Services:
         async def explain(zone: str, request_id: object) -> Frozen | None:
-            if request_id == derive_id("request", "gone"):
+            if request_id in (derive_id("request", "gone"), derive_id("request", "ended")):
                 return None
             return Because(why=f"{zone} has nobody")
 
@@ -81,6 +81,9 @@ class TestExplained:
         await world.show(offered(name="gone", state=RequestState.UNSERVED, reason="nobody was free"))
         gone = (await world.client.get(f"/api/v1/requests/{derive_id('request', 'gone')}/why")).json()
         assert (gone["state"], gone["summary"]) == ("unserved", "unserved: nobody was free")
+        await world.show(offered(name="ended", state=RequestState.CANCELLED, reason="cancelled"))
+        said = (await world.client.get(f"/api/v1/requests/{derive_id('request', 'ended')}/why")).json()["summary"]
+        assert said == "cancelled"
         lost = await world.client.get(f"/api/v1/requests/{derive_id('nobody')}/why")
         assert lost.status_code == 404
 
