@@ -10,6 +10,7 @@ from ortools.sat.python import cp_model
 
 from solvers.arrays import FAR, Arrays
 from solvers.costs import Chosen
+from solvers.exact.alike import order
 from solvers.exact.seats import Part, load_left, ranges, stands, ways
 from solvers.travel import Ints
 
@@ -30,10 +31,10 @@ class Model:
     """Everything that must hold; ``solvers.exact.terms`` adds what it costs.
 
     ``latest`` is the latest start of each visit that need be looked at. ``chosen`` is the plan to start from: all
-    variables get their values in it as hints.
+    variables get their values in it as hints. ``groups`` are people who are alike.
     """
 
-    def __init__(self, a: Arrays, part: Part, chosen: Chosen, latest: Sequence[int]) -> None:
+    def __init__(self, a: Arrays, part: Part, chosen: Chosen, latest: Sequence[int], groups: list[list[int]]) -> None:
         self.a, self.part, self.chosen = a, part, chosen
         self.model = cp_model.CpModel()
         self.legs: list[Leg] = []
@@ -61,6 +62,8 @@ class Model:
         for who, tours in sorted(by_tour.items()):
             self._person(who, tours)
         self._links()
+        heads = {visit: sum(group.heads for group in part.groups if group.visit == visit) for visit in part.visits}
+        order(self.model, groups, heads, {key: [self.on[n] for n in some] for key, some in self.sits.items()})
 
     # ------------------------------------------------------------------------------------------------------- variables
 

@@ -9,14 +9,23 @@ from ortools.sat.python import cp_model
 from solvers.arrays import FAR, Arrays
 from solvers.candidates import Candidates
 from solvers.costs import Choice, Chosen, vector
+from solvers.exact.alike import alike, named_in_order
 from solvers.exact.model import Model
 from solvers.exact.seats import Part, parts
 from solvers.exact.terms import Cost, Terms
 from solvers.travel import Ints
 
-MOST_VISITS = 40
+MOST_VISITS = 150
 MOST_ARCS = 60_000
-LARGEST = 2**55
+MOST_PAIRS = 20_000
+"""Candidates of all rows beyond which nothing is tried: looking for parts alone would take seconds."""
+
+LARGEST = 2**52
+"""Sums up to here are whole numbers in the solver's statistics, too."""
+
+BOUNDING = ("lb_tree_search", "default_lp", "objective_lb_search")
+"""Who raises the bound, of several workers; the last worker looks for better plans. Left to itself, CP-SAT gives two workers
+one that raises it at the root alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +67,10 @@ class _Outcome:
 def _solver(budget: _Budget) -> cp_model.CpSolver:
     solver = cp_model.CpSolver()
     solver.parameters.random_seed = budget.seed
-    solver.parameters.num_workers = budget.workers
+    workers = budget.workers if budget.effort is None else 1
+    solver.parameters.num_workers = workers
+    solver.parameters.subsolvers.extend(BOUNDING[: workers - 1])
     if budget.effort is not None:
-        solver.parameters.num_workers = 1
         solver.parameters.max_deterministic_time = budget.effort
     if budget.until is not None:
         solver.parameters.max_time_in_seconds = max(0.01, budget.until - time.monotonic())
@@ -91,9 +101,10 @@ class _Lexicographic:
     def __init__(self, a: Arrays, part: Part, rarity: Ints, chosen: Chosen, standing: Chosen) -> None:
         self.a, self.part, self.rarity, self.standing = a, part, rarity, standing
         self.before = vector(a, standing, rarity)
-        self.late_before = max((start - int(a.visit_due[visit]) for visit, (start, _) in standing.items()), default=0)
-        self.late_before = max(0, self.late_before)
-        self.choices = {visit: chosen[visit] for visit in part.visits if visit in chosen}
+        self.late_before = max((0, *(start - int(a.visit_due[visit]) for visit, (start, _) in standing.items())))
+        self.alike = alike(a, part)
+        self.given = {visit: chosen[visit] for visit in part.visits if visit in chosen}
+        self.choices = named_in_order(self.alike, self.given)
 
     def more(self, choices: Chosen) -> tuple[int, ...]:
         """What these choices add to what stands, by level."""
@@ -109,10 +120,12 @@ class _Lexicographic:
             bounds[level], budget = self._level(level, budget)
             if bounds[level] != self.more(self.choices)[level]:
                 break
+        if self.more(self.choices) == self.more(self.given):
+            self.choices = self.given
         return bounds, budget
 
     def _build(self, level: int, latest: Sequence[int]) -> tuple[Model, list[Cost]]:
-        model = Model(self.a, self.part, self.choices, latest)
+        model = Model(self.a, self.part, self.choices, latest, self.alike)
         terms = Terms(self.a, model, self.rarity, self.late_before)
         return model, [terms.level(number) for number in range(level + 1)]
 
@@ -140,7 +153,7 @@ class _Lexicographic:
             if self.more(found) < now:
                 self.choices = found
         elif status != cp_model.UNKNOWN:
-            return None, budget
+            return None, budget  # the plan at hand breaks a rule itself: nothing can be said beside it
         bound = max(costs[level].least, round(solver.best_objective_bound))
         return min(bound - costs[level].empty, self.more(self.choices)[level]), budget
 
@@ -176,6 +189,8 @@ def prove(
     held at their best. The bound of a sum over parts is the sum of their bounds. A level is bounded only where the levels above
     are proved.
     """
+    if len(candidates.who) > MOST_PAIRS:
+        return None
     until = None if seconds is None else time.monotonic() + seconds
     every = parts(a, candidates)
     small = [part for part in every if _fits(part)]
