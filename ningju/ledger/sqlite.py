@@ -141,7 +141,7 @@ class SqliteDatabase:
                     try:
                         done.append((job, job.work(connection)))
                     except Exception as error:  # noqa: BLE001 - it is the caller's, whatever it is
-                        connection.exec_driver_sql("ROLLBACK TO job")  # fails when SQLite gave up the whole transaction
+                        _undo(connection, error)
                         failed.append((job, error))
                     connection.exec_driver_sql("RELEASE job")
                 for job, reason in failed:
@@ -157,6 +157,14 @@ class SqliteDatabase:
             return
         for job, result in done:
             job.future.set_result(result)
+
+
+def _undo(connection: Connection, error: Exception) -> None:
+    """Undo one job; where SQLite gave up the whole transaction (a full disk), raise what it gave it up for."""
+    try:
+        connection.exec_driver_sql("ROLLBACK TO job")
+    except OperationalError as gone:
+        raise error from gone
 
 
 def _translated(error: Exception) -> Exception:
