@@ -137,7 +137,10 @@ def renew(bootstrap: str, wanted: Wanted, security: Security = OPEN) -> list[str
     """
     names = [str(Topic.COMMANDS), str(Topic.EVENTS)]
     with administrator(bootstrap, security) as admin:
-        running = [group for group in GROUPS if admin.describe_groups([group])[group]["members"]]
+        known = {group["group_id"] for group in admin.list_groups()} & set(
+            GROUPS
+        )  # a new cluster has none to ask about
+        running = [group for group in sorted(known) if admin.describe_groups([group])[group]["members"]]
         if running:
             raise Unavailable(f"roles still run: {', '.join(running)}; stop them, and come again ten seconds later")
         there = [name for name in names if name in admin.list_topics()]

@@ -12,7 +12,7 @@ from kafka.admin import KafkaAdminClient
 from deploy.kafka.cluster import Cluster
 from deploy.kafka.security import SENDER
 from ningju.cli.app import run as cli
-from streams.provisioning import Wanted, ensure, provision
+from streams.provisioning import Wanted, ensure, provision, renew
 
 PARTITIONS = 4
 
@@ -50,6 +50,7 @@ def secured(tmp_path_factory) -> Iterator[Cluster]:
     with Cluster(tmp_path_factory.mktemp("secured"), secure=True) as cluster:
         assert cluster.secured is not None
         ensure(cluster.address, Wanted(PARTITIONS, 1), cluster.security())
+        renew(cluster.address, Wanted(PARTITIONS, 1), cluster.security())  # a new cluster has no groups to ask about
         with pytest.MonkeyPatch.context() as patch:
             for name, value in cluster.secured.environment("admin", cluster.address).items():
                 patch.setenv(name, value)
