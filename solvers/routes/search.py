@@ -19,8 +19,11 @@ from solvers.routes.columns import Layout, State
 from solvers.routes.layout import ALLOWED_ENTRIES, Map, blank, lay_out, plan_of, size_of, start_from
 from solvers.travel import Ints
 
-HOT, COLD = 1.0, 0.1
-"""First and last temperature, as shares of what a served visit costs on average."""
+HOTTEST, COLD = 5.0, 0.1
+"""Highest first temperature, and the last one, as shares of what a served visit costs on average."""
+
+TRIALS_AT_ONE = 100
+"""Trials for each visit with which a search begins at one such share; with four times as many it begins at two."""
 
 TRIALS_A_VISIT = 30_000
 """Trials for each visit after which the search heats up again rather than cooling more slowly."""
@@ -151,23 +154,25 @@ class _Search:
         if cost < s.best_cost[0]:
             remember(s, cost)
         scale = self._scale()
-        chunk, rounds, spent = CHUNK, 1, 0.0
+        chunk, rounds, hot = CHUNK, 1, 0.1
         began = time.monotonic()
         seconds = self.left() if self.iterations is None else None
-        if self.iterations is not None:
-            rounds = self._rounds(self.iterations)
+        expected = self.iterations
         while True:
             share = self._share(began, seconds)
             if share >= 1:
                 return
-            if self.iterations is None and spent < 0.05 <= share:
-                rounds = self._rounds(int(self.trials / share))
-            spent = share
+            if expected is None and self.trials:
+                expected = int(
+                    self.trials / max(1e-6, share)
+                )  # the first trials, barely warm, tell how many there will be
+            if expected is not None:
+                rounds, hot = self._rounds(expected), self._hot(expected)
             at = share * rounds % 1.0
             if self.iterations is not None:
                 chunk = min(CHUNK, self.iterations - self.trials)
             before = time.monotonic()
-            anneal(d, s, chunk, scale * _temperature(at), scale * _temperature(min(1.0, at + 0.001)))
+            anneal(d, s, chunk, scale * _temperature(hot, at), scale * _temperature(hot, min(1.0, at + 0.001)))
             self.trials += chunk
             if self.iterations is None:
                 chunk = max(1, min(100_000, int(chunk * CHUNK_SECONDS / max(1e-6, time.monotonic() - before))))
@@ -184,6 +189,9 @@ class _Search:
     def _rounds(self, trials: int) -> int:
         return max(1, min(MOST_ROUNDS, trials // (TRIALS_A_VISIT * self.d.to_plan)))
 
+    def _hot(self, trials: int) -> float:
+        return float(min(HOTTEST, max(COLD, (trials / (TRIALS_AT_ONE * self.d.to_plan)) ** 0.5)))
+
     def _scale(self) -> float:
         """What a served visit costs on average, beside keeping what people were told."""
         d, s = self.d, self.state
@@ -195,5 +203,6 @@ class _Search:
         return max(1.0, cost / max(1, len(served)))
 
 
-def _temperature(share: float) -> float:
-    return float(HOT * (COLD / HOT) ** share)
+def _temperature(hot: float, share: float) -> float:
+    cold = min(COLD, hot / 10)
+    return float(hot * (cold / hot) ** share)
