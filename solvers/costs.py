@@ -1,13 +1,13 @@
 """The cost of any plan, term by term and level by level: the one place that says what counts as better."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from schemas.plan import TermCost
 from schemas.problem import Problem, TermName
-from solvers.arrays import Arrays, Bools
+from solvers.arrays import Arrays
 from solvers.travel import Ints
 
 SCARCITY_STEPS = 10
@@ -62,60 +62,57 @@ def tour_key(a: Arrays, who: int, start: int) -> int:
     return -1
 
 
-def route_ways(a: Arrays, who: int, events: Sequence[tuple[int, int, int]]) -> tuple[int, int]:
-    """Travel seconds and metres of one person's tours: from where the shift starts, through its events, to where it ends.
+def tour_keys(a: Arrays, who: Ints, start: Ints) -> Ints:
+    """The same for many events at once."""
+    inside = (a.shift_start[who] <= start[:, None]) & (start[:, None] <= a.shift_end[who])
+    if not inside.shape[1]:
+        return np.full(len(who), -1, dtype=np.int64)
+    return np.asarray(np.where(inside.any(axis=1), inside.argmax(axis=1), -1), dtype=np.int64)
 
-    Parameters
-    ----------
-    events
-        (start, end, location), any order.
-    """
-    tours: dict[tuple[int, int], list[int]] = {}
-    for number, (start, _, place) in enumerate(sorted(events)):
-        key = tour_key(a, who, start)
-        tours.setdefault((key, number if key < 0 else 0), []).append(place)
-    seconds = metres = 0
-    for (key, _), places in tours.items():
-        home = int(a.home[who])
-        origin = int(a.shift_from[who, key]) if key >= 0 and a.shift_from[who, key] >= 0 else home
-        target = int(a.shift_to[who, key]) if key >= 0 and a.shift_to[who, key] >= 0 else home
-        stops = np.array([origin, *places, target], dtype=np.int64)
-        seconds += int(a.travel.time(a.mode[who], stops[:-1], stops[1:]).sum())
-        metres += int(a.travel.distance(a.mode[who], stops[:-1], stops[1:]).sum())
-    return seconds, metres
+
+def tour_ways(a: Arrays, who: Ints, start: Ints, end: Ints, place: Ints) -> tuple[int, int]:
+    """Travel seconds and metres of people's tours: from where the shift starts, through its events, to where it ends."""
+    key = tour_keys(a, who, start)
+    alone = np.where(key < 0, np.arange(len(who)), 0)
+    order = np.lexsort((place, end, start, alone, key, who))
+    who, key, place, alone = who[order], key[order], place[order], alone[order]
+    first = np.ones(len(who), dtype=np.bool_)
+    first[1:] = (who[1:] != who[:-1]) | (key[1:] != key[:-1]) | (alone[1:] != alone[:-1])
+    last = np.append(first[1:], np.ones(min(1, len(who)), dtype=np.bool_))
+    origin = target = a.home[who]
+    if a.shift_from.shape[1]:
+        there, back = a.shift_from[who, key], a.shift_to[who, key]
+        origin = np.where((key >= 0) & (there >= 0), there, origin)
+        target = np.where((key >= 0) & (back >= 0), back, target)
+    before = np.where(first, origin, np.roll(place, 1))
+    mode = a.mode[who]
+    seconds, metres = a.travel.time(mode, before, place), a.travel.distance(mode, before, place)
+    home = a.travel.time(mode, place, target)[last], a.travel.distance(mode, place, target)[last]
+    return int(seconds.sum() + home[0].sum()), int(metres.sum() + home[1].sum())
 
 
 def _travel(a: Arrays, chosen: Chosen) -> tuple[int, int]:
     """What the new seats add to the travel of what stands, in seconds and metres."""
-    new: dict[int, list[tuple[int, int, int]]] = {}
-    for visit, (start, seats) in chosen.items():
-        for demand, who in seats:
-            end = start + int(a.row_duration[int(a.first_row[visit]) + demand])
-            new.setdefault(who, []).append((start, end, int(a.visit_place[visit])))
-    seconds = metres = 0
-    simple_who: list[int] = []
-    simple_place: list[int] = []
-    standing: Bools = np.asarray((a.busy_end >= a.busy_start).any(axis=1))
-    from_home: Bools = np.asarray((a.shift_from < 0).all(axis=1) & (a.shift_to < 0).all(axis=1))
-    for who, events in new.items():
-        if len(events) == 1 and not standing[who] and from_home[who]:
-            simple_who.append(who)
-            simple_place.append(events[0][2])
-            continue
-        stands = [
-            (int(s), int(e), int(p))
-            for s, e, p in zip(a.busy_start[who], a.busy_end[who], a.busy_place[who], strict=True)
-            if e >= s
-        ]
-        before, after = route_ways(a, who, stands), route_ways(a, who, stands + events)
-        seconds += after[0] - before[0]
-        metres += after[1] - before[1]
-    if simple_who:
-        people, places = np.array(simple_who), np.array(simple_place)
-        mode, home = a.mode[people], a.home[people]
-        seconds += int((a.travel.time(mode, home, places) + a.travel.time(mode, places, home)).sum())
-        metres += int((a.travel.distance(mode, home, places) + a.travel.distance(mode, places, home)).sum())
-    return seconds, metres
+    rows, people, begins = seats_of(a, chosen)
+    new = (people, begins, begins + a.row_duration[rows], a.visit_place[a.row_visit[rows]])
+    busy = np.zeros(a.volunteers, dtype=np.bool_)
+    busy[people] = True
+    who, event = np.nonzero(busy[:, None] & (a.busy_end >= a.busy_start))
+    stands = (who, a.busy_start[who, event], a.busy_end[who, event], a.busy_place[who, event])
+    both = [np.concatenate(columns) for columns in zip(new, stands, strict=True)]
+    before, after = tour_ways(a, *stands), tour_ways(a, *both)
+    return after[0] - before[0], after[1] - before[1]
+
+
+def seats_of(a: Arrays, chosen: Chosen) -> tuple[Ints, Ints, Ints]:
+    """Row, person and start of each new seat."""
+    seats = [
+        (int(a.first_row[visit]) + demand, who, start)
+        for visit, (start, crew) in chosen.items()
+        for demand, who in crew
+    ]
+    block = np.array(seats, dtype=np.int64).reshape(len(seats), 3)
+    return block[:, 0], block[:, 1], block[:, 2]
 
 
 def _told_otherwise(a: Arrays, chosen: Chosen) -> int:
@@ -145,8 +142,8 @@ def _continuity(a: Arrays, chosen: Chosen) -> int:
     return missed
 
 
-def terms(a: Arrays, chosen: Chosen, rarity: Ints | None = None) -> dict[TermName, int]:
-    """Unweighted value of every term that the problem's levels name.
+def terms(a: Arrays, chosen: Chosen, rarity: Ints | None = None, levels: int | None = None) -> dict[TermName, int]:
+    """Unweighted value of every term that the problem's levels, or the first of them, name.
 
     * ``left_out``: sum of ``left_out_cost`` over the visits not served.
     * ``told_otherwise``: told seats of standing visits whose holder loses the seat or gets another start.
@@ -157,7 +154,7 @@ def terms(a: Arrays, chosen: Chosen, rarity: Ints | None = None) -> dict[TermNam
     * ``travel_time``, ``travel_distance``: what the new seats add to the tours that stand.
     * ``scarcity``: for each new seat the rarest skill (0-10) that the person holds beside the one asked for.
     """
-    wanted = {term.name for level in a.problem.levels for term in level.terms}
+    wanted = {term.name for level in a.problem.levels[:levels] for term in level.terms}
     found: dict[TermName, int] = {}
     if "left_out" in wanted:
         served = np.zeros(a.visits, dtype=np.bool_)
@@ -172,8 +169,7 @@ def terms(a: Arrays, chosen: Chosen, rarity: Ints | None = None) -> dict[TermNam
         found["lateness_max"] = max(late, default=0)
     if "continuity" in wanted:
         found["continuity"] = _continuity(a, chosen)
-    seats = [(int(a.first_row[visit]) + demand, who) for visit, (_, crew) in chosen.items() for demand, who in crew]
-    who = np.array([person for _, person in seats], dtype=np.int64)
+    rows, who, _ = seats_of(a, chosen)
     if "preference" in wanted:
         found["preference"] = int(a.reluctance[who].sum())
     if "fairness" in wanted:
@@ -187,7 +183,6 @@ def terms(a: Arrays, chosen: Chosen, rarity: Ints | None = None) -> dict[TermNam
             found["travel_distance"] = metres
     if "scarcity" in wanted:
         rarity = scarcity_of_skills(a) if rarity is None else rarity
-        rows = np.array([row for row, _ in seats], dtype=np.int64)
         found["scarcity"] = int(seat_scarcity(a, rarity, rows, who).sum())
     return found
 
@@ -202,6 +197,12 @@ def by_level(problem: Problem, values: Mapping[TermName, int]) -> list[tuple[int
         )
         out.append((sum(row.weighted for row in rows), rows))
     return out
+
+
+def first_cost(a: Arrays, chosen: Chosen, rarity: Ints | None = None) -> int:
+    """Cost of the first level alone."""
+    found = terms(a, chosen, rarity, levels=1)
+    return sum(term.weight * found[term.name] for term in a.problem.levels[0].terms)
 
 
 def vector(a: Arrays, chosen: Chosen, rarity: Ints | None = None) -> tuple[int, ...]:

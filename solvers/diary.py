@@ -3,7 +3,7 @@
 import numpy as np
 
 from solvers.arrays import FAR, Arrays
-from solvers.costs import Chosen, tour_key
+from solvers.costs import Chosen, tour_key, tour_keys
 from solvers.rules import availability, clashes, limits_hit
 from solvers.travel import Ints
 
@@ -54,6 +54,30 @@ class Diary:
             self.new[who] += 1
             self._spend(visit, who, start, length, tour, 1)
         self.chosen[visit] = (start, seats)
+
+    def add_each(self, row: Ints, who: Ints, start: Ints) -> None:
+        """Give each row's visit, which has one seat, its person and start."""
+        a, order = self.a, np.argsort(who, kind="stable")
+        row, who, start = row[order], who[order], start[order]
+        visit, end = a.row_visit[row], start + a.row_duration[row]
+        slot = self.events[who] + np.arange(len(who)) - np.searchsorted(who, who)
+        while int(slot.max(initial=0)) >= self.start.shape[1]:
+            self._widen()
+        tour = tour_keys(a, who, start)
+        self.start[who, slot], self.end[who, slot] = start, end
+        self.place[who, slot], self.tour[who, slot] = a.visit_place[visit], tour
+        count = np.bincount(who, minlength=a.volunteers)
+        self.events += count
+        self.new += count
+        inside = (a.limit_start[who] <= start[:, None]) & (start[:, None] < a.limit_end[who])
+        at, limit = np.nonzero(inside)
+        np.subtract.at(self.visits_left, (who[at], limit), 1)
+        np.subtract.at(self.seconds_left, (who[at], limit), a.row_duration[row[at]])
+        if self.load_left is not None:
+            np.subtract.at(self.load_left, (who, tour), a.visit_load[visit])
+        columns = (column.tolist() for column in (visit, start, row - a.first_row[visit], who))
+        for key, begin, demand, person in zip(*columns, strict=True):
+            self.chosen[key] = (begin, ((demand, person),))
 
     def open_for(self, row: int, who: int, start: int) -> bool:
         """Whether a candidate could take one more seat at this start."""

@@ -25,6 +25,9 @@ SHARES = 5_040
 
 COST_ROOM = 2**61
 
+PRICES = (1, 4, 16)
+"""What a unit of what is left out may cost in a later level, as multiples of its dearest pair."""
+
 
 @dataclass(frozen=True, slots=True)
 class Flow:
@@ -33,6 +36,7 @@ class Flow:
     chosen: Ints
     bound: int
     exact_levels: int
+    within_limits: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,7 @@ class _Caps:
 
 
 def _caps(a: Arrays, pairs: Pairs) -> _Caps:
-    visit = a.row_visit[pairs.row]
-    low = a.window_low[visit]
-    first = low.min(axis=1, initial=FAR)
-    last = np.where(low < FAR, a.window_high[visit], -FAR).max(axis=1, initial=-FAR)
+    first, last = pairs.start, pairs.last
     cap = np.full(a.volunteers, FAR, dtype=np.int64)
     bucket = np.full(len(pairs.row), -1, dtype=np.int64)
     complete = bool((a.limit_seconds >= FAR).all()) and not a.visit_load.any()
@@ -89,6 +90,31 @@ def _solve(tails: list[Ints], heads: list[Ints], caps: list[Ints], costs: list[I
     return np.asarray(flow.flows(arcs)), int(flow.optimal_cost())
 
 
+def _room(a: Arrays, pairs: Pairs, caps: _Caps) -> Ints:
+    """Most visits that the flow may give each person."""
+    free = np.bincount(pairs.who[caps.bucket_of_pair < 0], minlength=a.volunteers)
+    bucketed = np.bincount(caps.bucket_of_pair[caps.bucket_of_pair >= 0], minlength=len(caps.bucket_cap))
+    np.add.at(free, caps.bucket_person, np.minimum(caps.bucket_cap, bucketed))
+    return np.minimum(caps.person, free)
+
+
+def _one_a_tour(a: Arrays, pairs: Pairs, caps: _Caps) -> bool:
+    """Whether the flow can give nobody two visits on one tour, so that each is a way there and back."""
+    several = _room(a, pairs, caps) > 1
+    some = np.flatnonzero(several[pairs.who])
+    who, bucket = pairs.who[some], caps.bucket_of_pair[some]
+    if (bucket < 0).any() or (pairs.shift[some] < 0).any() or (caps.bucket_cap[bucket] > 1).any():
+        return False
+    order = np.lexsort((bucket, pairs.shift[some], who))
+    who, bucket, shift = who[order], bucket[order], pairs.shift[some][order]
+    if ((who[1:] == who[:-1]) & (shift[1:] == shift[:-1]) & (bucket[1:] != bucket[:-1])).any():
+        return False
+    people = np.unique(who)  # where shifts touch, a visit may count to the tour of the other
+    begin = np.sort(a.shift_start[people], axis=1)
+    end = np.sort(np.where(a.shift_end[people] > -FAR, a.shift_end[people], FAR), axis=1)
+    return not bool((begin[:, 1:] <= end[:, :-1])[begin[:, 1:] < FAR].any())
+
+
 def pair_costs(a: Arrays, pairs: Pairs, weights: dict[str, int]) -> Ints:
     """What a pair adds to a level with these weights, alone on its tour and without the convex burden."""
     visit = a.row_visit[pairs.row]
@@ -120,7 +146,7 @@ def left_out_bound(a: Arrays, pairs: Pairs, lost: Bools) -> int:
     """
     crew = np.add.reduceat(a.row_heads, a.first_row[:-1])
     keep = ~lost[a.row_visit[pairs.row]]
-    some = Pairs(pairs.row[keep], pairs.who[keep], pairs.legs[keep], pairs.start[keep], pairs.sure[keep])
+    some = pairs.those(keep)
     caps = _caps(a, some)
     asked = (a.row_heads > 0) & ~lost[a.row_visit]
     sizes = np.unique(crew[a.row_visit[asked]])
@@ -136,6 +162,46 @@ def left_out_bound(a: Arrays, pairs: Pairs, lost: Bools) -> int:
     return int(a.visit_cost[lost].sum()) + -(-value // scale)
 
 
+def quality_bound(a: Arrays, pairs: Pairs, number: int, first: int) -> int:
+    """A lower bound for a later level of all plans whose ``left_out`` is no more than ``first``.
+
+    A unit of what is left out costs so much in the level itself that serving more pays (tried at several prices);
+    what the plan at hand may leave out is taken off again. Shared visits, tours of several visits and what is on the
+    way already count for less than they cost, or for nothing.
+    """
+    level = a.problem.levels[number]
+    weights: dict[str, int] = {}
+    for term in level.terms:
+        weights[term.name] = weights.get(term.name, 0) + term.weight
+    crew = np.add.reduceat(a.row_heads, a.first_row[:-1])
+    scale = lcm(*np.unique(crew[crew > 0]).tolist())
+    caps = _caps(a, pairs)
+    room = _room(a, pairs, caps)
+    begun = np.array([bool(held.seats) for held in a.filled], dtype=np.bool_)
+    shared = np.isin(a.row_visit[pairs.row], np.flatnonzero(begun | (crew > 1)))
+    roads = (a.busy_end > -FAR).any(axis=1) | (a.shift_from >= 0).any(axis=1) | (a.shift_to >= 0).any(axis=1)
+    ways = {name: weight for name, weight in weights.items() if name.startswith("travel")}
+    on_visit = {name: weight for name, weight in weights.items() if name in ("lateness_total", "continuity")}
+    on_seat = {name: weight for name, weight in weights.items() if name in ("preference", "scarcity")}
+    cost = pair_costs(a, pairs, on_seat) + np.where(shared, 0, pair_costs(a, pairs, on_visit))
+    if ways and (not a.travel.by_distance or ("travel_distance" in ways and bool((roads | (room > 1)).any()))):
+        return 0  # a detour over matrices, or rounded metres, may be shorter than the way itself
+    if ways:
+        cost = cost + np.where(roads[pairs.who], 0, pair_costs(a, pairs, ways) // np.maximum(1, room)[pairs.who])
+    share = a.visit_cost[a.row_visit] * scale // np.maximum(1, crew[a.row_visit])
+    nodes = int(len(a.row_visit) + a.volunteers + len(caps.bucket_cap) + 1)
+    burden = weights.get("fairness", 0) * scale
+    dearest = int(cost.max(initial=0)) * scale + burden * (2 * int((a.load + MOST_STEPS).max(initial=0)) + 1)
+    best = 0
+    for price in PRICES:
+        each = max(1, price * int(cost.max(initial=0)))
+        if scale > SHARES or (int(share.max(initial=0)) * each + dearest) * nodes >= COST_ROOM:
+            break
+        value = _relaxed(a, pairs, caps, a.row_heads, share * each, cost * scale, burden)[1]
+        best = max(best, -(-(value - each * scale * first) // scale))
+    return best
+
+
 def _relaxed(
     a: Arrays, pairs: Pairs, caps: _Caps, supply: Ints, alone: Ints, cost: Ints, burden: int
 ) -> tuple[Ints, int, bool]:
@@ -149,8 +215,7 @@ def _relaxed(
     tails, heads = [pairs.row, bucket, asked], [to, rows + caps.bucket_person, np.full(len(asked), sink)]
     limits = [np.ones(len(pairs.row), np.int64), caps.bucket_cap, supply[asked]]
     costs = [cost, np.zeros(buckets, np.int64), alone[asked]]
-    wanted = np.bincount(pairs.who, minlength=a.volunteers)
-    room = np.minimum(caps.person, wanted)
+    room = _room(a, pairs, caps)
     whole = True
     if burden:
         steps = int(min(MOST_STEPS, room.max(initial=0)))
@@ -192,7 +257,7 @@ def assign(a: Arrays, pairs: Pairs) -> Flow | None:
     caps = _caps(a, pairs)
     supply = np.minimum(a.row_heads, 1)
     nodes = len(a.row_visit) + a.volunteers + len(caps.bucket_cap) + 1
-    once = bool((np.minimum(caps.person, np.bincount(pairs.who, minlength=a.volunteers)) <= 1).all())
+    once = _one_a_tour(a, pairs, caps)
     roads = bool((a.busy_end[pairs.who] > -FAR).any()) or bool((a.shift_from >= 0).any() or (a.shift_to >= 0).any())
     told = any(standing.told and not standing.pinned for standing in a.problem.standing)
     cost, burden, alone = np.zeros(len(pairs.row), np.int64), 0, np.zeros(len(a.row_visit), np.int64)
@@ -209,7 +274,9 @@ def assign(a: Arrays, pairs: Pairs) -> Flow | None:
         if weights.get("lateness_max", 0) or chained or (told and weights.get("told_otherwise", 0)):
             unclear.append(number)
         most = int(cost.max(initial=0)) + burden * (2 * (int(a.load.max(initial=0)) + MOST_STEPS) + 1)
-        step = max(step, int(supply.sum()) * (most + int(alone.max(initial=0))) + 1) if number else step
+        if number:  # a change of the plan passes each row, person and bucket at most once
+            changed = min(int(supply.sum()), a.volunteers + len(caps.bucket_cap)) + 1
+            step = max(step, changed * (most + int(alone.max(initial=0))) + 1)
         if (most + int(alone.max(initial=0)) + step) * nodes >= COST_ROOM:
             return None
     flows, _, whole = _relaxed(a, pairs, caps, supply, alone, cost, burden)
@@ -224,4 +291,4 @@ def assign(a: Arrays, pairs: Pairs) -> Flow | None:
     asked[a.row_visit[supply > 0]] = True
     only = {term.name for term in a.problem.levels[0].terms} == {"left_out"}
     bound = weight * int(a.visit_cost[asked & ~served].sum()) if only else 0
-    return Flow(chosen=chosen, bound=bound, exact_levels=exact)
+    return Flow(chosen=chosen, bound=bound, exact_levels=exact, within_limits=caps.complete)

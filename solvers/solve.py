@@ -12,12 +12,13 @@ from schemas.problem import FilledSeat, Limits, Problem
 from solvers import cp_sat, flow, greedy
 from solvers.arrays import Arrays, build
 from solvers.candidates import Candidates, find
-from solvers.costs import Chosen, by_level, terms, vector
+from solvers.costs import Chosen, by_level, first_cost, terms, vector
 from solvers.diary import Diary
 from solvers.insertion import Insertion
 from solvers.pairs import Pairs, timed
 from solvers.reasons import explain
 from solvers.routes import search
+from solvers.seating import seat
 from solvers.tally import explain_all, plain
 
 DEFAULT_ITERATIONS = 400
@@ -52,7 +53,7 @@ class Run:
 
     def note(self, method: str, diary: Diary, visits: int | None = None) -> None:
         """Record a stage."""
-        cost = by_level(self.a.problem, terms(self.a, diary.chosen, self.insertion.rarity))[0][0]
+        cost = first_cost(self.a, diary.chosen, self.insertion.rarity)
         self.steps.append(
             Step(method=method, visits=self.a.visits if visits is None else visits, cost=cost, proved=0 in self.proved)
         )
@@ -60,23 +61,26 @@ class Run:
 
 def _assignments(a: Arrays, chosen: Chosen) -> tuple[Assignment, ...]:
     problem = a.problem
+    names = [volunteer.id for volunteer in problem.volunteers]
+    teams, of_visit, one_team = a.team.tolist(), a.visit_team.tolist(), a.one_team.tolist()
+    lengths = a.visit_length.tolist()
     out = []
-    for visit in sorted(chosen):
-        start, seats = chosen[visit]
-        crew = [(demand, name) for demand, _, name in a.filled[visit].seats]
-        crew += [(demand, problem.volunteers[who].id) for demand, who in seats]
+    for visit, (start, seats) in sorted(chosen.items()):
+        crew = sorted([(demand, names[who]) for demand, who in seats])
+        if a.filled[visit].seats:
+            crew = sorted(crew + [(demand, name) for demand, _, name in a.filled[visit].seats])
         team: str | None = None
-        if a.visit_team[visit] >= 0:
-            team = a.team_names[int(a.visit_team[visit])]
-        elif seats and a.one_team[visit]:
-            team = a.team_names[int(a.team[seats[0][1]])]
+        if of_visit[visit] >= 0:
+            team = a.team_names[of_visit[visit]]
+        elif seats and one_team[visit]:
+            team = a.team_names[teams[seats[0][1]]]
         out.append(
-            Assignment(
+            Assignment.built(
                 visit=problem.visits[visit].id,
                 team=team,
                 start=start,
-                end=start + int(a.visit_length[visit]),
-                crew=tuple(FilledSeat(demand=demand, volunteer=name) for demand, name in sorted(crew)),
+                end=start + lengths[visit],
+                crew=tuple([FilledSeat.built(demand=demand, volunteer=name) for demand, name in crew]),
             )
         )
     return tuple(out)
@@ -112,7 +116,7 @@ def _bound(run: Run, cost: int) -> None:
 
 
 def _first_cost(run: Run, diary: Diary) -> int:
-    return by_level(run.a.problem, terms(run.a, diary.chosen, run.insertion.rarity))[0][0]
+    return first_cost(run.a, diary.chosen, run.insertion.rarity)
 
 
 def _flow(run: Run) -> Diary | None:
@@ -123,15 +127,7 @@ def _flow(run: Run) -> Diary | None:
         return None
     diary = Diary(a)
     greedy.stand(a, diary)
-    rows, people, starts = (column[found.chosen] for column in (run.pairs.row, run.pairs.who, run.pairs.start))
-    alone = (np.bincount(people, minlength=a.volunteers)[people] == 1) & run.pairs.sure[found.chosen]
-    broken = []
-    for row, who, start, sure in zip(rows.tolist(), people.tolist(), starts.tolist(), alone.tolist(), strict=True):
-        visit = int(a.row_visit[row])
-        if sure or diary.open_for(row, who, start):
-            diary.add(visit, start, ((row - int(a.first_row[visit]), who),))
-        else:
-            broken.append(visit)
+    broken = seat(a, diary, run.pairs.those(found.chosen), within_limits=found.within_limits)
     weight = _weight_of_left_out(run)
     if weight and found.bound:
         run.bound, run.bound_by = found.bound, "flow"
@@ -275,6 +271,16 @@ def _nearest_first(run: Run) -> Diary:
     return diary
 
 
+def _later_bound(run: Run, number: int, cost: int, chosen: Chosen) -> tuple[int, str]:
+    """Bound a level below the first, given what the plan leaves out."""
+    a = run.a
+    known = run.done() or run.limits.iterations == 0 or number in run.proved
+    if known or not cost or a.visits > LARGE or {term.name for term in a.problem.levels[0].terms} != {"left_out"}:
+        return 0, "none"
+    bound = flow.quality_bound(a, run.pairs, number, terms(a, chosen, levels=1)["left_out"])
+    return bound, "flow of heads" if bound else "none"
+
+
 def solve(problem: Problem, limits: Limits | None = None) -> Plan:
     """Plan the visits.
 
@@ -311,7 +317,7 @@ def solve(problem: Problem, limits: Limits | None = None) -> Plan:
     for number, (level, (cost, rows)) in enumerate(
         zip(problem.levels, by_level(problem, terms(a, chosen, run.insertion.rarity)), strict=True)
     ):
-        bound, by = (run.bound, run.bound_by) if number == 0 else (0, "none")
+        bound, by = (run.bound, run.bound_by) if number == 0 else _later_bound(run, number, cost, chosen)
         if cost <= bound or number in run.proved:
             run.proved.add(number)
             bound = cost

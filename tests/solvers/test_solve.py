@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.place import Place
 from schemas.problem import (
     Demand,
     FilledSeat,
@@ -18,10 +19,15 @@ from schemas.problem import (
     Problem,
     Span,
     StandingVisit,
+    Travel,
     Volunteer,
 )
+from solvers.arrays import build
+from solvers.candidates import find
 from solvers.check import check
 from solvers.errors import InvalidProblem
+from solvers.flow import quality_bound
+from solvers.pairs import timed
 from solvers.solve import solve
 from tests.solvers.small import DAY, HOUR, person, problem, visit
 from tests.solvers.zones import zone
@@ -85,6 +91,47 @@ def test_nothing_is_better_than_a_flow_that_is_proved_on_every_level(asked: Prob
     for method in METHODS:
         other = solve(single, Limits(iterations=300, method=method))
         assert best <= tuple(level.cost for level in other.levels)
+
+
+@given(zones(busy_days=3))
+@settings(max_examples=30)
+def test_a_visit_a_day_is_assigned_at_the_proved_optimum_on_every_level(asked: Problem) -> None:
+    daily = tuple(LoadLimit(period=Span(start=d * DAY, end=(d + 1) * DAY), visits=1) for d in range(3))
+    single = asked.changed(
+        visits=tuple(v.changed(demands=v.demands[:1]) for v in asked.visits),
+        volunteers=tuple(
+            v.changed(limits=daily, shifts=tuple({s.start // DAY: s for s in v.shifts}.values()))
+            for v in asked.volunteers
+        ),
+        commitments=(),
+        standing=(),
+    )
+    plan = solve(single, Limits(method="flow"))
+    assert check(single, plan) == []
+    assert plan.status == ("optimal" if asked.visits else "empty")
+    best = tuple(level.cost for level in plan.levels)
+    for method in METHODS:
+        assert best <= tuple(level.cost for level in solve(single, Limits(iterations=300, method=method)).levels)
+
+
+@given(zones(), st.sampled_from(METHODS))
+@settings(max_examples=60)
+def test_what_a_plan_costs_below_the_first_level_is_never_less_than_its_bound(asked: Problem, method: Method) -> None:
+    a = build(asked)
+    pairs = timed(a, find(a))
+    service, _, quality = solve(asked, Limits(iterations=100, method=method, explain="counts")).levels
+    assert quality_bound(a, pairs, 2, service.cost) <= quality.cost
+
+
+def test_the_bound_of_the_last_level_is_met_where_people_have_a_visit_each() -> None:
+    once = (LoadLimit(period=Span(start=0, end=DAY), visits=1),)
+    here = tuple(Place(lon=121.4 + d / 100, lat=31.2) for d in range(4))
+    pair = (Demand(skill="care", heads=2),)
+    people = [person(f"p{n}", location=n, limits=once, reluctance=n) for n in range(3)]
+    asked = problem([visit(location=3, demands=pair)], people, size=None, locations=here, travel=(Travel(speed_kmh=4),))
+    a = build(asked)
+    plan = solve(asked)  # two of three people, who serve it together
+    assert quality_bound(a, timed(a, find(a)), 2, 0) == plan.levels[2].cost == plan.levels[2].bound > 0
 
 
 @given(zones(), st.randoms(use_true_random=False))
@@ -274,6 +321,8 @@ def test_a_problem_that_contradicts_itself_is_refused_by_name(broken: Problem, w
 SCRIPT = """
 import sys
 from schemas.problem import Limits
+from solvers.flow import quality_bound
+from solvers.pairs import timed
 from solvers.solve import solve
 from tests.solvers.zones import zone
 for seed in range(3):
