@@ -2,8 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from ortools.sat.python import cp_model
@@ -11,20 +9,9 @@ from ortools.sat.python import cp_model
 from solvers.arrays import FAR, Arrays
 from solvers.costs import Chosen
 from solvers.exact.alike import order
-from solvers.exact.seats import Part, load_left, ranges, stands, ways
+from solvers.exact.seats import Part, load_left, ranges, stands, tours, ways
+from solvers.exact.tours import Leg, Stop, Sum, circuit
 from solvers.travel import Ints
-
-Sum = cp_model.LinearExpr | int
-Literal = cp_model.IntVar | cp_model.NotBooleanVariable | int
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """A way that one tour has where the literal holds."""
-
-    literal: Literal
-    seconds: int
-    metres: int
 
 
 class Model:
@@ -59,8 +46,8 @@ class Model:
         for number in self.on:
             place = part.places[number]
             by_tour[place.who][place.tour].append(number)
-        for who, tours in sorted(by_tour.items()):
-            self._person(who, tours)
+        for who, some in sorted(by_tour.items()):
+            self._person(who, some)
         self._links()
         heads = {visit: sum(group.heads for group in part.groups if group.visit == visit) for visit in part.visits}
         order(self.model, groups, heads, {key: [self.on[n] for n in some] for key, some in self.sits.items()})
@@ -136,25 +123,25 @@ class Model:
 
     # ---------------------------------------------------------------------------------------------------------- people
 
-    def _person(self, who: int, tours: dict[int, list[int]]) -> None:
-        stops = self._stops(who, tours)
+    def _person(self, who: int, by_tour: dict[int, list[int]]) -> None:
+        stops = self._stops(who, by_tour)
         times, metres = ways(self.a, who, stops[0])
         at = stops[1]
-        for tour, numbers in sorted(tours.items()):
+        for tour, numbers in sorted(by_tour.items()):
             self._tour(who, tour, numbers, times, metres, at)
             self._carried(who, tour, numbers)
-        numbers = sorted(number for some in tours.values() for number in some)
+        numbers = sorted(number for some in by_tour.values() for number in some)
         for one, number in enumerate(numbers):
             for other in numbers[one + 1 :]:
                 if self.visit_of(number) != self.visit_of(other):
                     self._apart(number, other, times, at)
         self._limits(who, numbers)
 
-    def _stops(self, who: int, tours: dict[int, list[int]]) -> tuple[Ints, dict[int, int]]:
+    def _stops(self, who: int, by_tour: dict[int, list[int]]) -> tuple[Ints, dict[int, int]]:
         """All locations that matter to a person, and where each stands in the list."""
         a = self.a
         places = {int(a.home[who])} | {place for _, _, place in stands(a, who)}
-        for tour, numbers in tours.items():
+        for tour, numbers in by_tour.items():
             places |= {self._end(a.shift_from, who, tour), self._end(a.shift_to, who, tour)}
             places |= {int(a.visit_place[self.visit_of(number)]) for number in numbers}
         ordered = sorted(places)
@@ -164,94 +151,26 @@ class Model:
         return int(ends[who, tour]) if ends[who, tour] >= 0 else int(self.a.home[who])
 
     def _tour(self, who: int, tour: int, numbers: list[int], times: Ints, metres: Ints, at: dict[int, int]) -> None:
-        """A circuit from where the shift starts, through what stands and what is chosen, to where it ends."""
-        a, model = self.a, self.model
-        shift = ranges([(int(a.shift_start[who, tour]), int(a.shift_end[who, tour]))])
-        for before in range(tour):
-            shift = shift.intersection_with(
-                ranges([(int(a.shift_start[who, before]), int(a.shift_end[who, before]))]).complement()
-            )
-        fixed = [event for event in stands(a, who) if shift.contains(event[0])]
-        first = at[self._end(a.shift_from, who, tour)]
-        last = at[self._end(a.shift_to, who, tour)]
-        where = [at[int(a.visit_place[self.visit_of(number)])] for number in numbers]
-        where += [at[place] for _, _, place in fixed]
-        order = self._order(numbers, fixed)
-        follows = set(pairwise([-1, *order, -1])) if order else set()
-        arcs: list[cp_model.ArcT] = []
-        size = len(numbers)
+        a, key = self.a, tours(self.a, who)[tour]
+        stops = [self._stop(number, at) for number in numbers]
+        for event, (begin, end, place) in enumerate(stands(a, who), start=1):
+            if key.contains(begin):
+                stops.append(Stop(at[place], -event, None, begin, end, soonest=end, latest=begin, now=begin))
+        ends = at[self._end(a.shift_from, who, tour)], at[self._end(a.shift_to, who, tour)]
+        self.legs += circuit(self.model, self.boolean, stops, ends, times, metres)
 
-        def arc(tail: int, head: int) -> None:
-            """Add the way between two nodes; -1 is the beginning and the end."""
-            literal = self.boolean((tail, head) in follows)
-            one, two = (first if tail < 0 else where[tail]), (last if head < 0 else where[head])
-            arcs.append((tail + 1, head + 1, literal))
-            self.legs.append(Leg(literal, int(times[one, two]), int(metres[one, two])))
-            if tail >= 0 and head >= 0:
-                self._after(tail, head, literal, int(times[one, two]), numbers, fixed)
-
-        for node, number in enumerate(numbers):
-            arcs.append((node + 1, node + 1, self.on[number].negated()))
-            arc(-1, node)
-            arc(node, -1)
-            for other in range(size + len(fixed)):
-                if other != node and self._could_follow(node, other, times, where, numbers, fixed):
-                    arc(node, other)
-        for step in range(len(fixed)):
-            node = size + step
-            if step == 0:
-                arc(-1, node)
-            arc(node, node + 1 if step + 1 < len(fixed) else -1)
-            for other in range(size):
-                if self._could_follow(node, other, times, where, numbers, fixed):
-                    arc(node, other)
-        if fixed:
-            stops = [first, *where[size:], last]
-            total = [sum(int(table[one, two]) for one, two in pairwise(stops)) for table in (times, metres)]
-            self.legs.append(Leg(1, -total[0], -total[1]))
-        else:
-            empty = self.boolean(not order)
-            arcs.append((0, 0, empty))
-            for number in numbers:
-                model.add_implication(self.on[number], empty.negated())
-        model.add_circuit(arcs)
-
-    def _order(self, numbers: list[int], fixed: list[tuple[int, int, int]]) -> list[int]:
-        """Nodes of a tour in the plan at hand."""
-        events = [(self.chosen[self.visit_of(n)][0], node) for node, n in enumerate(numbers) if self._hinted(n)]
-        if not events and not fixed:
-            return []
-        events += [(event[0], len(numbers) + step) for step, event in enumerate(fixed)]
-        return [node for _, node in sorted(events)]
-
-    def _could_follow(
-        self, tail: int, head: int, times: Ints, where: list[int], numbers: list[int], fixed: list[tuple[int, int, int]]
-    ) -> bool:
-        size = len(numbers)
-        if tail < size and head < size and self.visit_of(numbers[tail]) == self.visit_of(numbers[head]):
-            return False
-        if tail < size:
-            free = self.starts[numbers[tail]].min() + self.length(numbers[tail])
-        else:
-            free = fixed[tail - size][1]
-        begin = self.starts[numbers[head]].max() if head < size else fixed[head - size][0]
-        return bool(free + times[where[tail], where[head]] <= begin)
-
-    def _after(
-        self, tail: int, head: int, literal: Literal, way: int, numbers: list[int], fixed: list[tuple[int, int, int]]
-    ) -> None:
-        """Keep the times of two stops in a row; between what stands there is nothing to keep."""
-        size = len(numbers)
-        if tail >= size and head >= size:
-            return
-        free: Sum
-        begin: Sum
-        if tail < size:
-            free = self.start[self.visit_of(numbers[tail])] + self.length(numbers[tail])
-        else:
-            free = fixed[tail - size][1]
-        begin = self.start[self.visit_of(numbers[head])] if head < size else fixed[head - size][0]
-        self.model.add(begin >= free + way).only_enforce_if(literal)
+    def _stop(self, number: int, at: dict[int, int]) -> Stop:
+        visit, length = self.visit_of(number), self.length(number)
+        return Stop(
+            at=at[int(self.a.visit_place[visit])],
+            visit=visit,
+            on=self.on[number],
+            begin=self.start[visit],
+            end=self.start[visit] + length,
+            soonest=self.starts[number].min() + length,
+            latest=self.starts[number].max(),
+            now=self.chosen[visit][0] if self._hinted(number) else None,
+        )
 
     def _apart(self, one: int, two: int, times: Ints, at: dict[int, int]) -> None:
         """Keep two seats of one person apart where the circuits alone might not."""
