@@ -65,7 +65,7 @@ def around(a: Arrays, assignments: Mapping[str, Assignment], free: Collection[st
     spent = _spent(a, held.values())
     return problem.changed(
         visits=tuple(visit for visit in problem.visits if visit.id in there),
-        volunteers=tuple(_less(person, spent[person.id]) if person.id in spent else person for person in people),
+        volunteers=tuple(less(person, spent[person.id]) if person.id in spent else person for person in people),
         teams=tuple(Team(id=name) for name in a.team_names),
         links=tuple(link for link in problem.links if link.earlier in there and link.later in there),
         commitments=tuple(item for item in problem.commitments if item.volunteer in names),
@@ -95,7 +95,8 @@ def _spent(a: Arrays, held: Collection[Assignment]) -> dict[str, Spent]:
     return spent
 
 
-def _less(person: Volunteer, spent: Spent) -> Volunteer:
+def less(person: Volunteer, spent: Spent) -> Volunteer:
+    """Somebody with what visits that they have leave of their limits, and with the load that these are."""
     limits = []
     for limit in person.limits:
         inside = [length for start, length in spent if limit.period.start <= start < limit.period.end]

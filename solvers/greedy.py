@@ -8,6 +8,7 @@ from solvers.arrays import FAR, Arrays
 from solvers.candidates import Candidates
 from solvers.diary import Diary
 from solvers.insertion import Insertion
+from solvers.keeping import keep
 from solvers.travel import Ints
 
 
@@ -58,8 +59,10 @@ def insert_all(a: Arrays, insertion: Insertion, diary: Diary, visits: Iterable[i
 
 
 def plan(a: Arrays, insertion: Insertion, order: Sequence[int] | Ints) -> Diary:
-    """Build a plan from nothing."""
+    """Build a plan from what holds of the standing one, or from nothing."""
     diary = Diary(a)
     stand(a, diary)
+    if not insertion.nearest:
+        keep(a, diary)
     insert_all(a, insertion, diary, [int(visit) for visit in order])
     return diary
