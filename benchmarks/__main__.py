@@ -12,6 +12,7 @@ COMMANDS = {
     "loop": "commands through the durable path, beside raw aiokafka and a bare Faust agent",
     "matching": "the scenario's day in one call, and growth for visits of one person, beside bare min-cost flow",
     "accept": "accepting offers by REST at a steady pace, beside two raw Kafka hops",
+    "replan": "a subdistrict's day of disruptions: re-planning beside planning anew and leaving it",
     "day": "Ningju, nearest-first, alert-next and the hindsight bound on the same day, side by side",
 }
 MODULES = {"list": "benchmarks.listing"}

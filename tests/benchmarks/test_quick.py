@@ -49,6 +49,21 @@ def test_matching_tells_times_and_gap_of_the_day_and_of_growth() -> None:
 
 
 @pytest.mark.slow
+def test_replanning_is_told_beside_scratch_and_beside_leaving_the_plan_alone() -> None:
+    *rows, sums = call("replan")
+    assert len(rows) == sums["disruptions"] == 2
+    for row in rows:
+        assert row["valid"]
+        assert (
+            row["left_out"] <= row["left_alone"]
+        )  # what is left alone is one of the plans that re-planning could give
+        assert row["changed"] <= row["told"]
+        assert row["replan_s"] > 0
+    assert sums["left_out"] == sum(row["left_out"] for row in rows)
+    assert sums["goals"] == {"time": 0.05, "changes": 1 / 3, "quality": 1.01}
+
+
+@pytest.mark.slow
 def test_every_accept_by_rest_is_answered_with_its_verdict() -> None:
     (report,) = call("accept")
     assert report["calls"] == 40
