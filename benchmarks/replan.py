@@ -140,7 +140,12 @@ class Day:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--zone", help="a subdistrict; the one with the most requests if none is named")
-    parser.add_argument("--iterations", type=int, default=200, help="of re-planning; scratch gets up to 51,200")
+    parser.add_argument(
+        "--iterations",
+        type=int,
+        default=0,
+        help="of re-planning, beyond putting back what holds; scratch gets up to 51,200",
+    )
     parser.add_argument(
         "--follow",
         choices=("scratch", "replanned"),
