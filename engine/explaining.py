@@ -188,6 +188,8 @@ def _outcome(bare: Explanation, why: WhyLeftOut) -> str:
         changes = why.price.difference.changes if why.price is not None else ()
         others = sum(change.visit != why.visit for change in changes)
         cost = f": serving it would change {others} other visit{'s' * (others > 1)}" if others else ""
-        return f"{_people(bare)} could be asked, but others need them more{cost}"
+        terms = why.price.difference.terms if why.price is not None else ()
+        gain = sum(term.weighted for term in terms if term.level == terms[0].level) < 0
+        return f"{_people(bare)} could be asked, but others {'came first' if gain else 'need them more'}{cost}"
     first = max(bare.removed, key=lambda count: count.removed, default=None)
     return "nobody can be asked" + (f": most fail '{first.rule}' ({first.removed})" if first is not None else "")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from schemas.plan import Assignment, Plan, Relaxation
-from schemas.problem import Exclusion, Limits, Problem, Visit
+from schemas.problem import CostLevel, Exclusion, Limits, Problem, Term, Visit
 from schemas.why import DemandCount, Price, RunnerUp, WhyAssigned, WhyLeftOut
 from solvers.around import around
 from solvers.arrays import Arrays, build
@@ -183,7 +183,7 @@ def _price(a: Arrays, others: Mapping[str, Assignment], visit: Visit) -> Price |
     ring = _ring(a, others, visit)
     free = {visit.id, *ring}
     small = around(a, others, free)
-    forced = _instead(small, visit)
+    forced = _undisturbed(_instead(small, visit))
     plan = solve(forced, TOGETHER)
     served = {item.visit: item for item in plan.assignments}
     if visit.id not in served:
@@ -193,6 +193,14 @@ def _price(a: Arrays, others: Mapping[str, Assignment], visit: Visit) -> Price |
     before = Plan(status="feasible", assignments=tuple(others.values()))
     difference = diff(before, Plan(status="feasible", assignments=tuple(after.values())), a)
     return Price(difference=difference, checked=not check(forced, plan))
+
+
+def _undisturbed(problem: Problem) -> Problem:
+    """The problem with every change to a standing visit as dear as one to what people were told: no change but for cause."""
+    levels = problem.levels
+    if all(term.name != "told_otherwise" for level in levels for term in level.terms):
+        levels = (levels[0], CostLevel(name="undisturbed", terms=(Term(name="told_otherwise"),)), *levels[1:])
+    return problem.changed(levels=levels, standing=tuple(one.changed(told=True) for one in problem.standing))
 
 
 def _ring(a: Arrays, others: Mapping[str, Assignment], visit: Visit) -> list[str]:

@@ -106,6 +106,29 @@ def test_nobody_loses_where_others_can_only_move_up() -> None:
     assert {change.visit: change.kind for change in found.price.difference.changes} == {"v": "added", "w": "recrewed"}
 
 
+def test_the_price_has_no_change_that_serving_does_not_ask_for() -> None:
+    # w would have no way with near, who is free all day; v is done by p alone, who has x
+    people = [
+        person("p", skills=(HeldSkill(skill="care"), HeldSkill(skill="rights")), limits=(ONCE,)),
+        person("far", location=2, limits=(ONCE,)),
+        person("near", location=1),
+    ]
+    asked = problem(
+        [visit("v", demands=(Demand(skill="rights"),)), visit("w", location=1), visit("x")],
+        people,
+        levels=level("travel_time"),
+    )
+    items = tuple(
+        Assignment(visit=name, team="t", start=9 * HOUR, end=10 * HOUR, crew=(FilledSeat(demand=0, volunteer=who),))
+        for name, who in {"w": "far", "x": "p"}.items()
+    )
+    found = why_left_out(asked, Plan(status="feasible", assignments=items), "v")
+    assert found.price is not None
+    assert {change.visit: change.kind for change in found.price.difference.changes if change.visit != "x"} == {
+        "v": "added"
+    }
+
+
 def test_the_runner_up_is_second_best_and_costs_what_the_terms_say() -> None:
     # there and back: near has no way, everybody else 600 s each way; of equals the first comes second
     people = [
