@@ -31,6 +31,9 @@ ROUND_M = 6_000
 USUAL_YES, USUAL_ASKED = 5.5, 10.0
 """What is thought of a person before anything is known: as if they had said yes so often of so many times."""
 
+USUAL_STAKE = 2
+"""Weight of leaving out a request of usual priority: a no costs it what ``ROUND_M`` says, and others in proportion."""
+
 ALWAYS = p.Span(start=-p.FOREVER, end=p.FOREVER)
 
 
@@ -204,6 +207,7 @@ def build_visit(record: RequestRecord, frame: Frame, *, asking: bool = True, aga
         duration=need.duration_s,
         demands=tuple(p.Demand(skill=d.skill, level=d.level, heads=d.heads) for d in need.demands),
         left_out_cost=1 if again else frame.zone.policy.weights.left_out[need.priority - 1],
+        stake=max(1, frame.zone.policy.weights.left_out[need.priority - 1] // USUAL_STAKE),
         priority=need.priority,
         due=frame.second(need.complete_by) - need.duration_s,
         answerable_from=answerable if asking else None,

@@ -64,7 +64,8 @@ class Visit(Frozen):
     ``windows`` bound the *start* (a window ``[a, b)`` allows starts ``a <= s < b``; the visit may end after ``b``
     when ``fit`` is ``"start"``, and must end by ``b`` when it is ``"whole"``). ``fixed_start``, ``team`` and ``filled`` hold what
     people were told already. ``due`` starts lateness. ``answerable_from`` is the earliest start for which a crew can
-    still be asked in waking hours. ``left_out_cost`` weighs in the first level.
+    still be asked in waking hours. ``left_out_cost`` weighs in the first level,
+    ``stake`` is how many times the reluctance of who is asked counts: a no costs more where more depends on it.
     """
 
     id: Name
@@ -74,6 +75,7 @@ class Visit(Frozen):
     duration: Annotated[int, Field(ge=0)]
     demands: Annotated[tuple[Demand, ...], Field(min_length=1)]
     left_out_cost: Cost = 1
+    stake: Annotated[int, Field(ge=1, le=1_000)] = 1
     priority: Annotated[int, Field(ge=1, le=5)] = 2
     due: Time | None = None
     answerable_from: Time | None = None

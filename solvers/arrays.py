@@ -47,6 +47,7 @@ class Arrays:
     visit_answerable: Ints
     visit_due: Ints
     visit_cost: Ints
+    visit_stake: Ints
     visit_load: Ints
     visit_team: Ints
     one_team: Bools
@@ -247,6 +248,7 @@ def build(problem: Problem) -> Arrays:
                 -FAR if visit.answerable_from is None else visit.answerable_from,
                 FAR if visit.due is None else visit.due,
                 visit.left_out_cost,
+                visit.stake,
                 visit.load,
                 team,
                 visit.one_team,
@@ -298,7 +300,7 @@ def build(problem: Problem) -> Arrays:
             ]
         )
     held, valid_until = _skills(people, skill_index)
-    visit_block = np.array(columns, dtype=np.int64).reshape(len(visits), 9).T
+    visit_block = np.array(columns, dtype=np.int64).reshape(len(visits), 10).T
     row_block = np.array(rows, dtype=np.int64).reshape(len(rows), 5).T
     person_block = np.array(person, dtype=np.int64).reshape(len(people), 7).T
     window_low, window_high = _padded(windows, (FAR, -FAR))
@@ -320,9 +322,10 @@ def build(problem: Problem) -> Arrays:
         visit_answerable=visit_block[3],
         visit_due=visit_block[4],
         visit_cost=visit_block[5],
-        visit_load=visit_block[6],
-        visit_team=visit_block[7],
-        one_team=visit_block[8].astype(np.bool_),
+        visit_stake=visit_block[6],
+        visit_load=visit_block[7],
+        visit_team=visit_block[8],
+        one_team=visit_block[9].astype(np.bool_),
         window_low=window_low,
         window_high=window_high,
         team_allowed=allowed,

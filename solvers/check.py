@@ -303,7 +303,7 @@ class _Checker:
             ]
             return sum(bool(preferred) and not crew & set(preferred) for crew, preferred in crews)
         if name == "preference":
-            return sum(person.reluctance for _, _, person in seats)
+            return sum(visit.stake * person.reluctance for visit, _, person in seats)
         if name == "fairness":
             new: dict[str, int] = defaultdict(int)
             for _, _, person in seats:

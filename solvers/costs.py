@@ -149,7 +149,7 @@ def terms(a: Arrays, chosen: Chosen, rarity: Ints | None = None, levels: int | N
     * ``told_otherwise``: told seats of standing visits whose holder loses the seat or gets another start.
     * ``lateness_total``, ``lateness_max``: seconds from due to start.
     * ``continuity``: served visits with preferred people and none of them in the crew.
-    * ``preference``: reluctance of the newly seated.
+    * ``preference``: reluctance of the newly seated, as often as is at stake.
     * ``fairness``: growth of the sum of squared loads.
     * ``travel_time``, ``travel_distance``: what the new seats add to the tours that stand.
     * ``scarcity``: for each new seat the rarest skill (0-10) that the person holds beside the one asked for.
@@ -171,7 +171,7 @@ def terms(a: Arrays, chosen: Chosen, rarity: Ints | None = None, levels: int | N
         found["continuity"] = _continuity(a, chosen)
     rows, who, _ = seats_of(a, chosen)
     if "preference" in wanted:
-        found["preference"] = int(a.reluctance[who].sum())
+        found["preference"] = int((a.reluctance[who] * a.visit_stake[a.row_visit[rows]]).sum())
     if "fairness" in wanted:
         people, count = np.unique(who, return_counts=True)
         found["fairness"] = int((count * (2 * a.load[people] + count)).sum())

@@ -118,7 +118,7 @@ def _one_a_tour(a: Arrays, pairs: Pairs, caps: _Caps) -> bool:
 def pair_costs(a: Arrays, pairs: Pairs, weights: dict[str, int]) -> Ints:
     """What a pair adds to a level with these weights, alone on its tour and without the convex burden."""
     visit = a.row_visit[pairs.row]
-    cost = weights.get("preference", 0) * a.reluctance[pairs.who]
+    cost = weights.get("preference", 0) * a.visit_stake[visit] * a.reluctance[pairs.who]
     cost = cost + weights.get("lateness_total", 0) * np.maximum(0, pairs.start - a.visit_due[visit])
     cost = cost + weights.get("travel_time", 0) * pairs.legs
     if metres := weights.get("travel_distance", 0):
@@ -187,7 +187,9 @@ def quality_bound(a: Arrays, pairs: Pairs, number: int, first: int) -> int:
     if ways and (not a.travel.by_distance or ("travel_distance" in ways and bool((roads | (room > 1)).any()))):
         return 0  # a detour over matrices, or rounded metres, may be shorter than the way itself
     if ways:
-        cost = cost + np.where(roads[pairs.who], 0, pair_costs(a, pairs, ways) // np.maximum(1, room)[pairs.who])
+        cost = cost + np.where(
+            np.asarray(roads)[pairs.who], 0, pair_costs(a, pairs, ways) // np.maximum(1, room)[pairs.who]
+        )
     share = a.visit_cost[a.row_visit] * scale // np.maximum(1, crew[a.row_visit])
     nodes = int(len(a.row_visit) + a.volunteers + len(caps.bucket_cap) + 1)
     burden = weights.get("fairness", 0) * scale

@@ -160,7 +160,9 @@ class Insertion:
         """Cost of each person for each row in an empty plan."""
         a, weigh = self.a, self.weigh
         place, mode, home = a.visit_place[visit], a.mode[who], a.home[who]
-        cost = weigh["preference"] * a.reluctance[who] + weigh["fairness"] * (2 * a.load[who] + 1)
+        cost = weigh["preference"] * a.visit_stake[visit] * a.reluctance[who] + weigh["fairness"] * (
+            2 * a.load[who] + 1
+        )
         if self._seconds:
             back = there if a.travel.by_distance else a.travel.time(mode, place, home)
             cost = cost + self._seconds * (there + back)

@@ -9,11 +9,12 @@ import numpy as np
 
 from schemas.plan import Assignment, LeftOut, LevelCost, Plan, Status, Step
 from schemas.problem import FilledSeat, Limits, Problem
-from solvers import cp_sat, flow, greedy
+from solvers import flow, greedy
 from solvers.arrays import Arrays, build
 from solvers.candidates import Candidates, find
 from solvers.costs import Chosen, by_level, first_cost, terms, vector
 from solvers.diary import Diary
+from solvers.exact.proof import Proof, prove
 from solvers.insertion import Insertion
 from solvers.pairs import Pairs, timed
 from solvers.reasons import explain
@@ -22,6 +23,13 @@ from solvers.seating import seat
 from solvers.tally import explain_all, plain
 
 DEFAULT_ITERATIONS = 400
+
+EFFORT_A_TRIAL = 0.0005
+"""Deterministic time of CP-SAT for each trial of the budget."""
+
+SMALL = 40
+PROVING_SMALL, PROVING = 0.6, 0.05
+"""Share of the seconds that is kept to prove a plan, of up to so many visits and of more."""
 
 LARGE = 3_000
 """Visits from which a flow's plan is not searched further."""
@@ -44,6 +52,7 @@ class Run:
     bound: int = 0
     bound_by: str = "none"
     proved: set[int] = field(default_factory=set)
+    proof: Proof | None = None
     steps: list[Step] = field(default_factory=list)
 
     @cached_property
@@ -163,9 +172,12 @@ def _auto(run: Run) -> Diary:
     if limits.method == "greedy" or limits.iterations == 0 or run.done():
         return diary
     if limits.method == "cp_sat":
-        return _exact(run, diary, every=True)
+        return _prove(run, diary)
     diary = _search(run, diary)
-    return _exact(run, diary, every=False)
+    # A matcher counts trials and is content with a good plan; whoever gives it time wants to know how good it is.
+    if limits.seconds is not None or _first_cost(run, diary) > run.bound:
+        diary = _prove(run, diary)
+    return diary
 
 
 def _search(run: Run, diary: Diary) -> Diary:
@@ -176,6 +188,13 @@ def _search(run: Run, diary: Diary) -> Diary:
         iterations = DEFAULT_ITERATIONS
     if not search.fits(a, run.candidates) or not search.warm(run.left()):
         return diary
+    whole = run.left()
+    kept = 0.0 if whole is None else whole * (PROVING_SMALL if a.visits <= SMALL else PROVING)
+
+    def left() -> float | None:
+        now = run.left()
+        return None if now is None else now - kept
+
     found = search.improve(
         a,
         run.candidates,
@@ -184,7 +203,7 @@ def _search(run: Run, diary: Diary) -> Diary:
         seed=limits.seed,
         workers=limits.workers,
         iterations=iterations,
-        left=run.left,
+        left=left,
     )
     if found is None:
         return diary
@@ -211,28 +230,30 @@ def _written(run: Run, chosen: Chosen) -> Diary:
     return diary
 
 
-def _exact(run: Run, diary: Diary, *, every: bool) -> Diary:
-    """Solve small components exactly, where the bound is not reached."""
+def _prove(run: Run, diary: Diary) -> Diary:
+    """Solve what is small to the end, and bound the rest of what it costs."""
     a, limits = run.a, run.limits
-    if run.done() or not cp_sat.usable(a) or not (every or _first_cost(run, diary) > run.bound):
+    if run.done():
         return diary
-    before = vector(a, diary.chosen, run.insertion.rarity)
-    kept = dict(diary.chosen)
-    diary, bound = cp_sat.improve(
+    trials = DEFAULT_ITERATIONS if limits.iterations is None and limits.seconds is None else limits.iterations
+    run.proof = prove(
         a,
-        run.insertion,
-        diary,
+        run.candidates,
+        run.insertion.rarity,
+        diary.chosen,
         seed=limits.seed,
         workers=limits.workers,
-        iterations=DEFAULT_ITERATIONS if limits.iterations is None and limits.seconds is None else limits.iterations,
-        seconds=run.left,
-        every=every,
+        effort=None if trials is None else trials * EFFORT_A_TRIAL,
+        seconds=run.left(),
     )
-    weight = _weight_of_left_out(run)
-    if bound is not None and weight and weight * bound > run.bound:
-        run.bound, run.bound_by = weight * bound, "CP-SAT by component"
-    if vector(a, diary.chosen, run.insertion.rarity) > before:
-        diary.replace(kept)
+    if run.proof is None:
+        return diary
+    better = _written(run, run.proof.chosen)
+    if vector(a, better.chosen, run.insertion.rarity) < vector(a, diary.chosen, run.insertion.rarity):
+        diary = better
+    first = run.proof.bound[0]
+    if first is not None and first > run.bound:
+        run.bound, run.bound_by = first, run.proof.bound_by[0]
     run.note("cp_sat", diary)
     return diary
 
@@ -274,6 +295,9 @@ def _nearest_first(run: Run) -> Diary:
 def _later_bound(run: Run, number: int, cost: int, chosen: Chosen) -> tuple[int, str]:
     """Bound a level below the first, given what the plan leaves out."""
     a = run.a
+    by_proof = None if run.proof is None else run.proof.bound[number]
+    if run.proof is not None and by_proof is not None and run.proved.issuperset(range(number)):
+        return by_proof, run.proof.bound_by[number]
     known = run.done() or run.limits.iterations == 0 or number in run.proved
     if known or not cost or a.visits > LARGE or {term.name for term in a.problem.levels[0].terms} != {"left_out"}:
         return 0, "none"

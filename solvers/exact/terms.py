@@ -154,7 +154,11 @@ class Terms:
 
     def _preference(self, cost: Cost, weight: int) -> None:
         for number, on in self.m.on.items():
-            cost.add(on, weight * int(self.a.reluctance[self.m.part.places[number].who]))
+            place = self.m.part.places[number]
+            cost.add(
+                on,
+                weight * int(self.a.visit_stake[self.m.part.groups[place.group].visit] * self.a.reluctance[place.who]),
+            )
 
     def _fairness(self, cost: Cost, weight: int) -> None:
         """Each further seat of a person costs two more than the one before: cheapest steps are taken first."""

@@ -416,7 +416,9 @@ def _seat_travel(a: Arrays, m: Map, weigh: dict[str, float]) -> Floats:
 
 def _seat_cost(a: Arrays, m: Map, weigh: dict[str, float], rarity: Ints) -> Floats:
     """What seating each candidate costs, however the plan is."""
-    cost = weigh.get("preference", 0.0) * a.reluctance[m.who].astype(np.float64)
+    cost = weigh.get("preference", 0.0) * (a.visit_stake[a.row_visit[m.array_row]] * a.reluctance[m.who]).astype(
+        np.float64
+    )
     if weigh.get("scarcity"):
         cost = cost + weigh["scarcity"] * seat_scarcity(a, rarity, m.array_row, m.who)
     of_visit = m.row_visit[m.row]

@@ -156,3 +156,16 @@ def test_a_single_visit_is_proved_on_every_level() -> None:
     assert plan.status == "optimal"
     assert crew(plan) == {"p"}
     assert [(found.cost, found.bound) for found in plan.levels] == [(0, 0), (0, 0), (305, 305)]  # reluctance, fairness
+
+
+@pytest.mark.parametrize("method", ["auto", "flow", "cp_sat"])
+def test_who_says_yes_more_often_is_kept_for_what_is_at_stake(method: str) -> None:
+    # Both visits are at one time. Asking p costs 100 for each stake, asking q nothing: q for the second, 1 * 100 in all.
+    visits = (visit("a"), visit("b", stake=5))
+    people = (
+        person("p", reluctance=100, limits=ONCE, shifts=(Shift(start=9 * HOUR, end=10 * HOUR),)),
+        person("q", limits=ONCE, shifts=(Shift(start=9 * HOUR, end=10 * HOUR),)),
+    )
+    plan = answer(problem(visits, people, levels=level("preference")), method)
+    assert {item.visit: item.crew[0].volunteer for item in plan.assignments} == {"a": "p", "b": "q"}
+    assert plan.levels[1].cost == 100

@@ -107,14 +107,14 @@ def test_nobody_loses_where_others_can_only_move_up() -> None:
 
 
 def test_the_price_has_no_change_that_serving_does_not_ask_for() -> None:
-    # w would have no way with near, who is free all day; v is done by p alone, who has x
+    # near, who is free, would have no way to w; but far has it, and v, which p alone can do, has nothing to gain from that
     people = [
-        person("p", skills=(HeldSkill(skill="care"), HeldSkill(skill="rights")), limits=(ONCE,)),
-        person("far", location=2, limits=(ONCE,)),
+        person("p", skills=(HeldSkill(skill="care"), HeldSkill(skill="rights", level=2)), limits=(ONCE,)),
+        person("far", location=2, skills=(HeldSkill(skill="care"), HeldSkill(skill="rights")), limits=(ONCE,)),
         person("near", location=1),
     ]
     asked = problem(
-        [visit("v", demands=(Demand(skill="rights"),)), visit("w", location=1), visit("x")],
+        [visit("v", demands=(Demand(skill="rights", level=2),)), visit("w", location=1), visit("x")],
         people,
         levels=level("travel_time"),
     )
