@@ -171,7 +171,7 @@ def difference(found: Difference) -> tuple[Label, ...]:
         *_changes(found.changes),
         _label(
             f"涉及 {len(found.people)} 人，其中 {told} 人须改变已告知的安排",
-            f"people whom it touches: {len(found.people)}; told otherwise before: {told}",
+            f"people whom it touches: {len(found.people)}; who had been told something else: {told}",
         ),
         *terms(found.terms),
     )
