@@ -188,9 +188,9 @@ def _changes(changes: Iterable[VisitChange], *, but: str = "") -> Iterable[Label
 
 
 def terms(changes: Iterable[TermChange]) -> Iterable[Label]:
-    """Say of each term that changes by how much."""
+    """Say of each term that counts by how much it changes."""
     for change in changes:
-        if change.before != change.after:
+        if change.weighted:
             name, by = TERMS[change.name], change.after - change.before
             yield _label(f"{name.zh} {by:+,}", f"{name.en} {by:+,}")
 

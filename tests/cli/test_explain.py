@@ -11,17 +11,19 @@ from engine.explaining import explain
 from ningju.cli.asking import Language, reasons
 from schemas.catalogue import SkillDemand
 from schemas.commands import ChangeCatalogue
+from schemas.zone import Weights
 from solvers.why import why
 from tests.engine.builders import MONDAY, NEAR, World, hours, request, service, team, volunteer, window
 
 GOLDEN = Path(__file__).parent / "golden"
 START = MONDAY + hours(6)
 HOUR = window(START, hours(1))
+WEIGHTS = Weights(preference=0)  # what a person is thought of is tuned elsewhere
 
 
 def planned() -> World:
     people = (volunteer("ann"), volunteer("bob", home=NEAR), volunteer("cat", team="t2"), volunteer("dan", skills=()))
-    made = World().settled(*people, teams=(team("t1"), team("t2")))
+    made = World().settled(*people, teams=(team("t1"), team("t2")), weights=WEIGHTS)
     made.submit("r1", HOUR)
     return made
 
@@ -39,7 +41,7 @@ def left_out() -> World:
 
 
 def outcompeted() -> World:
-    made = World().settled(volunteer("ann", visits_per_day=1))
+    made = World().settled(volunteer("ann", visits_per_day=1), weights=WEIGHTS)
     made.ok(ChangeCatalogue(service_types=(service("urgent", SkillDemand(skill="care"), priority=5),)))
     made.submit("r1", HOUR)
     made.submit("r2", HOUR, service_type="urgent")
