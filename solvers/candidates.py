@@ -1,5 +1,6 @@
 """Who could sit for which demand, before anybody is chosen: sparse, behind an index of skills and of places."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +17,14 @@ INDEXED_FROM = 1 << 16
 """Pairs from which the index of places pays."""
 
 
+BESIDE_THE_WAY = [check for rule, check in ALWAYS if rule not in ("reach", "service_reach")]
+
+
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """People by row, compressed: row ``r`` has ``who[first[r]:first[r + 1]]``, in ascending order.
 
-    ``legs`` is the time of the way there and back.
+    ``legs`` is the time from where the first shift starts (home where empty) to the visit and on to where it ends.
     """
 
     first: Ints
@@ -48,25 +52,42 @@ def _earliest(a: Arrays) -> Ints:
 
 
 def _near(a: Arrays, rows: Ints, people: Ints) -> tuple[Ints, Ints] | None:
-    """Pairs within the farthest reach of anybody, or nothing where no reach bounds them."""
+    """Pairs that are about as near as both sides allow, or nothing where that bounds nobody."""
     if a.travel.vectors is None or not a.travel.by_distance:
         return None
-    radius = min(int(a.reach[people].max()), int(a.visit_reach[a.row_visit[rows]].max()))
+    reach, allowed = a.reach[people], a.visit_reach[a.row_visit[rows]]
+    radius = min(int(reach.max()), int(allowed.max()))
     if radius >= EARTH_RADIUS_M:
         return None
     chord = 2.0 * np.sin((radius + 1.0) / (2.0 * EARTH_RADIUS_M))
     there = cKDTree(a.travel.vectors[a.visit_place[a.row_visit[rows]]])
     homes = cKDTree(a.travel.vectors[a.home[people]])
     pairs = there.sparse_distance_matrix(homes, chord * (1 + 1e-9), output_type="ndarray")
-    return pairs["i"].astype(np.int64), pairs["j"].astype(np.int64)
+    row, who = pairs["i"], pairs["j"]
+    near = pairs["v"] * EARTH_RADIUS_M <= np.minimum(reach[who], allowed[row]) + 1  # a chord is shorter than its arc
+    return rows[row[near]], people[who[near]]
 
 
-def _passing(a: Arrays, row: Ints, who: Ints, earliest: Ints) -> tuple[Ints, Ints]:
-    start = earliest[a.row_visit[row]]
-    for _, check in ALWAYS:
-        fine = ~check(a, row, who, start)
-        row, who, start = row[fine], who[fine], start[fine]
-    return row, who
+def _blocks(a: Arrays, rows: Ints, people: Ints) -> Iterator[tuple[Ints, Ints]]:
+    """Pairs of rows and people worth judging, so many at once."""
+    near = _near(a, rows, people) if len(rows) * len(people) >= INDEXED_FROM else None
+    if near is not None:
+        for at in range(0, len(near[0]), BLOCK):
+            yield near[0][at : at + BLOCK], near[1][at : at + BLOCK]
+        return
+    step = max(1, BLOCK // len(people))
+    for at in range(0, len(rows), step):
+        some = rows[at : at + step]
+        yield np.repeat(some, len(people)), np.tile(people, len(some))
+
+
+def _passing(a: Arrays, row: Ints, who: Ints, earliest: Ints) -> Ints:
+    """Keys (row by row, people in ascending order) of the pairs that pass every rule but those of the way."""
+    for check in BESIDE_THE_WAY:
+        fails = check(a, row, who, earliest[a.row_visit[row]])
+        if fails.any():
+            row, who = row[~fails], who[~fails]
+    return row * a.volunteers + who
 
 
 def find(a: Arrays, visits: int | Ints | None = None) -> Candidates:
@@ -75,47 +96,34 @@ def find(a: Arrays, visits: int | Ints | None = None) -> Candidates:
     asked = (a.row_heads > 0) & (earliest[a.row_visit] < FAR)
     if visits is not None:
         asked &= np.isin(a.row_visit, visits)
-    rows_found: list[Ints] = []
-    who_found: list[Ints] = []
+    found = [np.zeros(0, dtype=np.int64)]
     for skill in np.unique(a.row_skill[asked]):
         rows = np.flatnonzero(asked & (a.row_skill == skill))
         people = np.flatnonzero(a.held[:, skill])
-        if not len(people):
-            continue
-        near = _near(a, rows, people) if len(rows) * len(people) >= INDEXED_FROM else None
-        if near is not None:
-            for at in range(0, len(near[0]), BLOCK):
-                row, who = _passing(a, rows[near[0][at : at + BLOCK]], people[near[1][at : at + BLOCK]], earliest)
-                rows_found.append(row)
-                who_found.append(who)
-            continue
-        step = max(1, BLOCK // len(people))
-        for at in range(0, len(rows), step):
-            some = rows[at : at + step]
-            row, who = _passing(a, np.repeat(some, len(people)), np.tile(people, len(some)), earliest)
-            rows_found.append(row)
-            who_found.append(who)
-    row = np.concatenate(rows_found) if rows_found else np.zeros(0, dtype=np.int64)
-    who = np.concatenate(who_found) if who_found else np.zeros(0, dtype=np.int64)
+        if len(people):
+            found += [_passing(a, row, who, earliest) for row, who in _blocks(a, rows, people)]
+    keys = np.sort(np.concatenate(found))
+    parts = [_within_reach(a, keys[at : at + BLOCK]) for at in range(0, len(keys), BLOCK)]
+    row, who, legs = (np.concatenate([keys[:0], *(part[column] for part in parts)]) for column in range(3))
     seated = [(number, person) for number, crew in enumerate(a.filled) for _, person, _ in crew.seats if person >= 0]
     if seated:
         taken = np.array([visit * a.volunteers + person for visit, person in seated], dtype=np.int64)
         free = ~np.isin(a.row_visit[row] * a.volunteers + who, taken)
-        row, who = row[free], who[free]
-    order = np.lexsort((who, row))
-    row, who = row[order], who[order]
+        row, who, legs = row[free], who[free], legs[free]
     first = np.searchsorted(row, np.arange(len(a.row_visit) + 1))
-    return Candidates(first=first.astype(np.int64), who=who, legs=legs(a, row, who))
+    return Candidates(first=first.astype(np.int64), who=who, legs=legs)
 
 
-def legs(a: Arrays, row: Ints, who: Ints) -> Ints:
-    """Time from where the first shift starts (home where empty) to the visit and on to where it ends."""
-    place, mode = a.visit_place[a.row_visit[row]], a.mode[who]
-    origin = target = a.home[who]
-    if a.shift_from.shape[1]:
+def _within_reach(a: Arrays, keys: Ints) -> tuple[Ints, Ints, Ints]:
+    """Keep the pairs whose way is not too long for either, with the time there and back."""
+    row, who = np.divmod(keys, max(1, a.volunteers))
+    place, mode, home = a.visit_place[a.row_visit[row]], a.mode[who], a.home[who]
+    time, metres = a.travel.ways(mode, home, place)
+    fine = metres <= np.minimum(a.reach[who], a.visit_reach[a.row_visit[row]])
+    row, who, place, mode, home, time = (column[fine] for column in (row, who, place, mode, home, time))
+    origin = target = home
+    if a.shift_from.shape[1] and bool((a.shift_from[:, 0] >= 0).any() or (a.shift_to[:, 0] >= 0).any()):
         origin = np.where(a.shift_from[who, 0] >= 0, a.shift_from[who, 0], origin)
         target = np.where(a.shift_to[who, 0] >= 0, a.shift_to[who, 0], target)
-    there = a.travel.time(mode, origin, place)
-    if a.travel.by_distance and origin is target:
-        return 2 * there
-    return there + a.travel.time(mode, place, target)
+        return row, who, a.travel.time(mode, origin, place) + a.travel.time(mode, place, target)
+    return row, who, 2 * time if a.travel.by_distance else time + a.travel.time(mode, place, target)

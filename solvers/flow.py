@@ -25,6 +25,9 @@ SHARES = 5_040
 
 COST_ROOM = 2**61
 
+FEW = 8
+"""With so few people left who could serve it, a visit counts twice in a round: nobody may be left in the next."""
+
 PRICES = (1, 4, 16)
 """What a unit of what is left out may cost in a later level, as multiples of its dearest pair."""
 
@@ -178,8 +181,9 @@ def quality_bound(a: Arrays, pairs: Pairs, number: int, first: int) -> int:
     caps = _caps(a, pairs)
     room = _room(a, pairs, caps)
     begun = np.array([bool(held.seats) for held in a.filled], dtype=np.bool_)
-    shared = np.isin(a.row_visit[pairs.row], np.flatnonzero(begun | (crew > 1)))
-    roads = (a.busy_end > -FAR).any(axis=1) | (a.shift_from >= 0).any(axis=1) | (a.shift_to >= 0).any(axis=1)
+    shared = np.isin(a.row_visit[pairs.row], np.flatnonzero(np.logical_or(begun, crew > 1)))
+    stands, away = (a.busy_end > -FAR).any(axis=1), (a.shift_from >= 0) | (a.shift_to >= 0)
+    roads = np.logical_or(stands, away.any(axis=1))
     ways = {name: weight for name, weight in weights.items() if name.startswith("travel")}
     on_visit = {name: weight for name, weight in weights.items() if name in ("lateness_total", "continuity")}
     on_seat = {name: weight for name, weight in weights.items() if name in ("preference", "scarcity")}
@@ -239,6 +243,22 @@ def _relaxed(
     balance[sink] = -supply.sum()
     flows, value = _solve(tails, heads, limits, costs, balance)
     return flows[: len(pairs.row)], value, whole
+
+
+def one_each(a: Arrays, pairs: Pairs) -> Ints:
+    """Positions of pairs that give nobody more than one visit: one round, in which what few can serve goes first."""
+    nobody = np.zeros(0, dtype=np.int64)
+    caps = _Caps(np.ones(a.volunteers, np.int64), np.full(len(pairs.row), -1, np.int64), nobody, nobody, True)
+    weights: dict[str, int] = {}
+    for term in a.problem.levels[-1].terms:
+        weights[term.name] = weights.get(term.name, 0) + term.weight
+    cost = pair_costs(a, pairs, weights)
+    options = np.bincount(pairs.row, minlength=len(a.row_visit))
+    worth = a.visit_cost[a.row_visit] * (options + FEW) // np.maximum(1, options)
+    price = PRICES[-1] * (int(cost.max(initial=0)) + 1)
+    if price * int(worth.max(initial=0)) * (len(worth) + a.volunteers) >= COST_ROOM:
+        price, cost = 1, np.zeros(len(cost), np.int64)
+    return np.flatnonzero(_relaxed(a, pairs, caps, np.minimum(1, options), price * worth, cost, 0)[0] > 0)
 
 
 def fits(a: Arrays) -> bool:

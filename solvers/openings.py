@@ -33,8 +33,8 @@ def first_starts(a: Arrays, row: Ints, who: Ints, diary: Diary | None = None) ->
     return np.where(inside, starts, low.min(axis=1, initial=FAR)[:, None]), inside
 
 
-def _free(a: Arrays, row: Ints, who: Ints, diary: Diary) -> Bools:
-    found = np.zeros(len(row), dtype=np.bool_)
+def _earliest(a: Arrays, row: Ints, who: Ints, diary: Diary) -> Ints:
+    found = np.full(len(row), FAR, dtype=np.int64)
     starts, fine = first_starts(a, row, who, diary)
     some = np.flatnonzero(fine.any(axis=1))
     row, who, starts, fine = row[some, None], who[some, None], starts[some], fine[some]
@@ -45,7 +45,7 @@ def _free(a: Arrays, row: Ints, who: Ints, diary: Diary) -> Bools:
     used = int(diary.events[who].max(initial=0))
     if used:
         fine &= ~clashes(a, row, who, starts, diary.start[who, :used], diary.end[who, :used], diary.place[who, :used])
-    found[some[fine.any(axis=1)]] = True
+    found[some] = np.where(fine, starts, FAR).min(axis=1)
     return found
 
 
@@ -57,8 +57,8 @@ def steps(a: Arrays, diary: Diary | None = None) -> int:
     return int(max(1, 2 * BLOCK // (deep * starts)))
 
 
-def open_beside(a: Arrays, row: Ints, who: Ints, diary: Diary) -> Bools:
-    """Whether each candidate could take the seat at some start, beside what the diary holds."""
+def earliest_beside(a: Arrays, row: Ints, who: Ints, diary: Diary) -> Ints:
+    """Earliest start at which each candidate could take the seat beside what the diary holds, far where there is none."""
     step = steps(a, diary)
-    parts = [_free(a, row[at : at + step], who[at : at + step], diary) for at in range(0, len(row), step)]
-    return np.concatenate([np.zeros(0, dtype=np.bool_), *parts])
+    parts = [_earliest(a, row[at : at + step], who[at : at + step], diary) for at in range(0, len(row), step)]
+    return np.concatenate([np.zeros(0, dtype=np.int64), *parts])

@@ -1,9 +1,14 @@
 """From the pairs that a flow chose to a plan: what stands as chosen, and what clashes."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 
 from solvers.arrays import FAR, Arrays, Bools
 from solvers.diary import Diary
+from solvers.flow import one_each
+from solvers.openings import earliest_beside
 from solvers.pairs import Pairs
 from solvers.travel import Ints
 
@@ -21,6 +26,23 @@ def _in_time(a: Arrays, row: Ints, who: Ints, start: Ints) -> Bools:
         way = a.travel.time(a.mode[who[one]], place[one], place[two])
         late[who[one][end[one] + way > start[two]]] = True
     return ~late
+
+
+def fill(a: Arrays, diary: Diary, pairs: Pairs, done: Callable[[], bool]) -> None:
+    """Serve more visits in rounds: in each, everybody takes one more at most, whatever is best for all.
+
+    Visits have one seat each; pairs may name any of them.
+    """
+    while not done():
+        missing = np.ones(a.visits, dtype=np.bool_)
+        missing[list(diary.chosen)] = False
+        pairs = pairs.those(missing[a.row_visit[pairs.row]])
+        start = earliest_beside(a, pairs.row, pairs.who, diary)
+        pairs = replace(pairs.those(start < FAR), start=start[start < FAR])
+        chosen = pairs.those(one_each(a, pairs))
+        if not len(chosen.row):
+            return
+        diary.add_each(chosen.row, chosen.who, chosen.start)
 
 
 def seat(a: Arrays, diary: Diary, pairs: Pairs, *, within_limits: bool) -> list[int]:

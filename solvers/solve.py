@@ -15,11 +15,12 @@ from solvers.candidates import Candidates, find
 from solvers.costs import Chosen, by_level, first_cost, terms, vector
 from solvers.diary import Diary
 from solvers.exact.proof import Proof, prove
+from solvers.garbage import kept
 from solvers.insertion import Insertion
 from solvers.pairs import Pairs, timed
 from solvers.reasons import explain
 from solvers.routes import search
-from solvers.seating import seat
+from solvers.seating import fill, seat
 from solvers.tally import explain_all, plain
 
 DEFAULT_ITERATIONS = 400
@@ -129,13 +130,12 @@ def _first_cost(run: Run, diary: Diary) -> int:
 
 
 def _flow(run: Run) -> Diary | None:
-    """Assign by flow, write down what stands, repair the rest by insertion."""
+    """Assign by flow; where that sends people to two places at once, fill up by rounds what stands, or all anew."""
     a = run.a
     found = flow.assign(a, run.pairs)
     if found is None:
         return None
-    diary = Diary(a)
-    greedy.stand(a, diary)
+    diary = _standing(a)
     broken = seat(a, diary, run.pairs.those(found.chosen), within_limits=found.within_limits)
     weight = _weight_of_left_out(run)
     if weight and found.bound:
@@ -143,14 +143,28 @@ def _flow(run: Run) -> Diary | None:
     if not broken:
         run.proved |= set(range(found.exact_levels))
         run.bound_by = "flow"
+    elif {term.name for term in a.problem.levels[0].terms} == {"left_out"}:  # then serving always pays
+        diary = min((diary, _standing(a)), key=lambda plan: _filled(run, plan))
     else:
-        rank = {int(visit): number for number, visit in enumerate(greedy.urgency(a, run.candidates))}
-        for visit in sorted(broken, key=rank.__getitem__):
+        clashing = set(broken)
+        for visit in [visit for visit in greedy.urgency(a, run.candidates).tolist() if visit in clashing]:
             if run.done():
                 break
             greedy.insert_all(a, run.insertion, diary, [visit])
     run.note("flow", diary)
     return diary
+
+
+def _standing(a: Arrays) -> Diary:
+    diary = Diary(a)
+    greedy.stand(a, diary)
+    return diary
+
+
+def _filled(run: Run, diary: Diary) -> tuple[int, ...]:
+    """Serve what else can be served, in rounds, and say what the plan costs then."""
+    fill(run.a, diary, run.pairs, run.done)
+    return vector(run.a, diary.chosen, run.insertion.rarity)
 
 
 def _auto(run: Run) -> Diary:
@@ -332,7 +346,8 @@ def solve(problem: Problem, limits: Limits | None = None) -> Plan:
     def done() -> bool:
         return limits.seconds is not None and time.monotonic() - begin >= limits.seconds
 
-    a = build(problem)
+    with kept():
+        a = build(problem)
     candidates = find(a)
     run = Run(a=a, candidates=candidates, insertion=Insertion(a, candidates), limits=limits, done=done, left=left)
     diary = _nearest_first(run) if limits.method == "nearest_first" else _auto(run)
@@ -351,9 +366,11 @@ def solve(problem: Problem, limits: Limits | None = None) -> Plan:
         status = "empty"
     elif all(level.cost <= level.bound for level in levels):
         status = "optimal"
-    return Plan(
+    with kept():
+        assignments = _assignments(a, chosen)
+    return Plan.built(
         status=status,
-        assignments=_assignments(a, chosen),
+        assignments=assignments,
         left_out=_left_out(run, diary),
         levels=tuple(levels),
         steps=tuple(run.steps),

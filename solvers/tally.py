@@ -12,7 +12,7 @@ from schemas.plan import LeftOut, Relaxation, RuleCount
 from solvers.arrays import FAR, Arrays, Bools
 from solvers.candidates import BLOCK, find
 from solvers.diary import Diary
-from solvers.openings import first_starts, open_beside, steps
+from solvers.openings import earliest_beside, first_starts, steps
 from solvers.reasons import METRES, MINUTES, OF_LIMITS, OF_TIME, Kind
 from solvers.rules import ALWAYS, ORDER, TIMED
 from solvers.travel import Ints
@@ -102,7 +102,7 @@ def _nearest(a: Arrays, visits: Ints, found: Ints, diary: Diary) -> list[Relaxat
             diary.visits_left += 1
         pairs = find(relaxed, visits[asked])
         row = pairs.row
-        served = a.row_visit[row[open_beside(relaxed, row, pairs.who, diary)]]
+        served = a.row_visit[row[earliest_beside(relaxed, row, pairs.who, diary) < FAR]]
         if kind == "limit":
             diary.visits_left -= 1
         for at in asked[np.isin(visits[asked], served)].tolist():

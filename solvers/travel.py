@@ -100,6 +100,13 @@ class TravelTable:
             out = np.zeros(np.broadcast_shapes(np.shape(mode), np.shape(origin), np.shape(destination)), dtype=np.int64)
         return self._by_matrix(self._distance, out, mode, origin, destination)
 
+    def ways(self, mode: Ints, origin: Ints, destination: Ints) -> tuple[Ints, Ints]:
+        """Travel times and distances together."""
+        if self._time:
+            return self.time(mode, origin, destination), self.distance(mode, origin, destination)
+        metres = self._crow(origin, destination)
+        return np.ceil(metres * self._pace[mode] - SLACK).astype(np.int64), np.rint(metres).astype(np.int64)
+
     def _by_matrix(self, tables: dict[int, Ints], out: Ints, mode: Ints, a: Ints, b: Ints) -> Ints:
         shape = np.broadcast_shapes(np.shape(mode), np.shape(a), np.shape(b))
         for index, table in tables.items():

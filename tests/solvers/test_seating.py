@@ -4,11 +4,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solvers.arrays import Arrays, build
+from solvers.arrays import FAR, Arrays, build
 from solvers.candidates import find
 from solvers.diary import Diary
+from solvers.openings import earliest_beside
 from solvers.pairs import Pairs, timed
-from solvers.seating import seat
+from solvers.seating import fill, seat
 from tests.solvers.zones import zone
 
 
@@ -50,6 +51,20 @@ def test_whoever_is_seated_could_be_seated_last(seed: int) -> None:
     diary = Diary(a)
     broken = seat(a, diary, pairs, within_limits=False)
     assert sorted([*broken, *diary.chosen]) == sorted(a.row_visit[pairs.row].tolist())
+    for visit, (start, ((demand, who),)) in list(diary.chosen.items()):
+        diary.remove(visit)
+        assert diary.open_for(int(a.first_row[visit]) + demand, who, start)
+        diary.add(visit, start, ((demand, who),))
+
+
+@given(st.integers(0, 2**20))
+def test_rounds_leave_nobody_out_who_could_still_be_served(seed: int) -> None:
+    a = build(zone(seed, 14, 10, crews=(1,), commitments=0.3))
+    pairs, diary = timed(a, find(a)), Diary(a)
+    fill(a, diary, pairs, lambda: False)
+    missing = np.array([visit not in diary.chosen for visit in range(a.visits)])
+    left = pairs.those(missing[a.row_visit[pairs.row]])
+    assert (earliest_beside(a, left.row, left.who, diary) == FAR).all()
     for visit, (start, ((demand, who),)) in list(diary.chosen.items()):
         diary.remove(visit)
         assert diary.open_for(int(a.first_row[visit]) + demand, who, start)
