@@ -29,6 +29,7 @@ from schemas.problem import Demand, HeldSkill, Limits, LoadLimit, Problem, Shift
 from solvers import arrays
 from solvers.candidates import find
 from solvers.pairs import Pairs, timed
+from solvers.routes import search
 from solvers.solve import solve
 
 GROWTH = ((1_000, 500), (2_500, 1_000), (5_000, 2_000), (10_000, 4_000), (20_000, 8_000))
@@ -45,7 +46,8 @@ class Row:
     """One instance. Seconds: posing it from a zone's state, turning it into arrays and pairs, the whole solve.
 
     ``cost`` is the weight of what is left out, ``bound`` what surely is, ``asked`` the weight of all. ``gap`` is how much
-    more weight might be served, ``gap_left_out`` the same as a share of the cost.
+    more weight might be served, ``gap_left_out`` the same as a share of the cost. ``quality`` is the last level, travel
+    and all. ``cpu_s`` is the whole solve, ``flow_s`` the bare flow, in CPU time.
     """
 
     instance: str
@@ -62,6 +64,10 @@ class Row:
     gap: float
     gap_left_out: float
     method: str
+    status: str = ""
+    quality: int = 0
+    quality_bound: int = 0
+    cpu_s: float = 0.0
     flow_s: float | None = None
     flow_served: int | None = None
 
@@ -99,7 +105,9 @@ def instances(args: argparse.Namespace, limits: Limits) -> Iterator[Row]:
             yield day(f"{name}, one call", whole, limits)
     if args.only != "day":
         for visits, people in QUICK_GROWTH if args.quick else GROWTH:
-            yield measured(f"{visits:,} × {people:,}", grown(visits, people, args.seed), limits, bare=True)
+            for chained in (False, True):
+                name = f"{visits:,} × {people:,}, " + ("chained" if chained else "once a day")
+                yield measured(name, grown(visits, people, args.seed, chained=chained), limits, bare=True)
 
 
 def waiting(scenario: Scenario, volume: int) -> Town:
@@ -156,6 +164,9 @@ def day(instance: str, town: Town, limits: Limits) -> Row:
         asked=asked,
         gap=share(cost - bound, asked - bound),
         gap_left_out=share(cost - bound, cost),
+        quality=sum(row.quality for row in rows),
+        quality_bound=sum(row.quality_bound for row in rows),
+        cpu_s=sum(row.cpu_s for row in rows),
         method=" + ".join(sorted({method for row in rows for method in row.method.split(" + ")})),
     )
 
@@ -168,7 +179,10 @@ def measured(
     a = arrays.build(problem)
     pairs = timed(a, find(a))
     built = time.perf_counter() - began
+    search.warm()
+    spent = time.process_time()
     plan: Plan = solve(problem, limits)
+    spent = time.process_time() - spent
     flow_s, flow_served = bare_flow(a, pairs) if bare else (None, None)
     first = plan.levels[0]
     weight = next(term.weight for term in problem.levels[0].terms if term.name == "left_out")
@@ -188,6 +202,10 @@ def measured(
         gap=share(first.cost - first.bound, asked - first.bound),
         gap_left_out=share(first.cost - first.bound, first.cost),
         method=" + ".join(dict.fromkeys(step.method for step in plan.steps)),
+        status=plan.status,
+        quality=plan.levels[-1].cost,
+        quality_bound=plan.levels[-1].bound,
+        cpu_s=spent,
         flow_s=flow_s,
         flow_served=flow_served,
     )
@@ -199,16 +217,18 @@ def share(part: int, whole: int) -> float:
 
 
 def bare_flow(a: arrays.Arrays, pairs: Pairs) -> tuple[float, int]:
-    """Assign by OR-Tools alone: each person as often as the offers limit says, travel as cost, left out as last resort."""
-    began = time.perf_counter()
-    visits, people = len(a.row_visit), a.volunteers
-    sink = visits + people
-    cap = a.limit_visits.min(axis=1) if a.limit_visits.shape[1] else np.ones(people, dtype=np.int64)
-    rows, who = np.arange(visits), np.arange(people)
+    """Assign by OR-Tools alone: as often as the limits say, travel as cost, left out as last resort. CPU time, and whom it serves."""
+    visits = len(a.row_visit)
+    once = a.limit_visits.max(initial=0) == 1  # a visit in each shift; else so many over all days
+    seats, seat = np.unique(pairs.who * a.shift_start.shape[1] + pairs.shift * once, return_inverse=True)
+    cap = np.ones(len(seats), np.int64) if once else a.limit_visits[seats // a.shift_start.shape[1], 0]
+    began = time.process_time()
+    sink = visits + len(seats)
+    rows, who = np.arange(visits), np.arange(len(seats))
     tails = np.concatenate([pairs.row, rows, visits + who]).astype(np.int32)
-    heads = np.concatenate([visits + pairs.who, np.full(visits, sink), np.full(people, sink)]).astype(np.int32)
+    heads = np.concatenate([visits + seat, np.full(visits, sink), np.full(len(seats), sink)]).astype(np.int32)
     caps = np.concatenate([np.ones(len(pairs.row) + visits, np.int64), cap])
-    costs = np.concatenate([pairs.legs, np.full(visits, LEFT_OUT), np.zeros(people, np.int64)])
+    costs = np.concatenate([pairs.legs, np.full(visits, LEFT_OUT), np.zeros(len(seats), np.int64)])
     flow = min_cost_flow.SimpleMinCostFlow()
     arcs = flow.add_arcs_with_capacity_and_unit_cost(tails, heads, caps, costs)
     supply = np.zeros(sink + 1, dtype=np.int64)
@@ -217,20 +237,33 @@ def bare_flow(a: arrays.Arrays, pairs: Pairs) -> tuple[float, int]:
     if flow.solve() != flow.OPTIMAL:
         raise RuntimeError("the bare flow found no optimum")
     served = int(flow.flows(arcs)[: len(pairs.row)].sum())
-    return time.perf_counter() - began, served
+    return time.process_time() - began, served
 
 
-def grown(visits: int, people: int, seed: int) -> Problem:
-    """Generate visits of one person in a town that grows with its people, so that each visit has some twenty candidates."""
-    rng = random.Random(f"{seed}:{visits}:{people}")
+def grown(visits: int, people: int, seed: int, *, chained: bool = True) -> Problem:
+    """Generate visits of one person in a town that grows with its people, so that each visit has some twenty candidates.
+
+    Parameters
+    ----------
+    chained
+        Whether people go from visit to visit, a few times over all days. If not, each goes once on each day.
+    """
+    rng = random.Random(f"{seed}:{visits}:{people}" if chained else f"{seed}:{visits}:{people}:once")
     side = 0.11 * (people / 1_000) ** 0.5
+    days = 3 if chained else 5
 
     def somewhere() -> Place:
         return Place(lon=round(121.4 + rng.uniform(0, side), 6), lat=round(31.2 + rng.uniform(0, side), 6))
 
     volunteers = []
     for number in range(people):
-        halves = rng.sample([(d, h) for d in range(3) for h in (8, 13)], k=rng.randint(1, 3))
+        if chained:
+            halves = rng.sample([(d, h) for d in range(days) for h in (8, 13)], k=rng.randint(1, 3))
+            offers = rng.randint(1, 4)
+            limits = (LoadLimit(period=Span(start=0, end=days * DAY), visits=offers, rule="offers_limit"),)
+        else:
+            halves = [(d, rng.choice((8, 13))) for d in rng.sample(range(days), k=rng.randint(2, 4))]
+            limits = tuple(LoadLimit(period=Span(start=d * DAY, end=(d + 1) * DAY), visits=1) for d in range(days))
         volunteers.append(
             Volunteer(
                 id=f"p{number}",
@@ -238,14 +271,14 @@ def grown(visits: int, people: int, seed: int) -> Problem:
                 location=number,
                 skills=tuple(HeldSkill(skill=s, level=rng.randint(2, 5)) for s in rng.sample(SKILLS, k=2)),
                 shifts=tuple(Shift(start=d * DAY + h * HOUR, end=d * DAY + (h + 4) * HOUR) for d, h in sorted(halves)),
-                limits=(LoadLimit(period=Span(start=0, end=3 * DAY), visits=rng.randint(1, 4), rule="offers_limit"),),
+                limits=limits,
                 reach=rng.choice((1_500, 3_000)),
                 load=rng.randint(0, 3),
             )
         )
     asked = []
     for number in range(visits):
-        start = rng.randrange(3) * DAY + rng.randint(8, 14) * HOUR
+        start = rng.randrange(days) * DAY + rng.randint(8, 14) * HOUR
         asked.append(
             Visit(
                 id=f"v{number}",
@@ -257,7 +290,7 @@ def grown(visits: int, people: int, seed: int) -> Problem:
             )
         )
     return Problem(
-        horizon=Span(start=0, end=3 * DAY),
+        horizon=Span(start=0, end=days * DAY),
         locations=tuple(somewhere() for _ in range(people + visits)),
         visits=tuple(asked),
         teams=tuple(Team(id=f"t{number}") for number in range(24)),
@@ -268,35 +301,24 @@ def grown(visits: int, people: int, seed: int) -> Problem:
 def show(rows: Sequence[Row]) -> None:
     """Print the table."""
     table = Table(title="Matching: seconds to pose, to build, to solve, and the gap to the bound at the first level")
-    columns = [
-        "instance",
-        "visits",
-        "people",
-        "pairs",
-        "pose",
-        "build",
-        "solve",
-        "served",
-        "gap",
-        "of the left out",
-        "method",
-    ]
-    for title in (*columns, "bare flow", "it serves"):
-        table.add_column(title, justify="left" if title in ("instance", "method") else "right")
+    left, right = ("instance", "method"), ("pairs", "pose", "build", "solve", "CPU", "bare flow", "times")
+    for title in (left[0], *right, "served", "it serves", "gap", "quality", "its bound", left[1]):
+        table.add_column(title, justify="left" if title in left else "right")
     for row in rows:
         table.add_row(
             row.instance,
-            f"{row.visits:,}",
-            f"{row.people:,}",
             f"{row.pairs:,}",
             "" if row.pose_s is None else f"{row.pose_s:.2f}",
             f"{row.build_s:.2f}",
             f"{row.solve_s:.2f}",
-            f"{row.served:,}",
-            f"{row.gap:.1%}",
-            f"{row.gap_left_out:.0%}",
-            row.method,
+            f"{row.cpu_s:.2f}",
             "" if row.flow_s is None else f"{row.flow_s:.2f}",
+            "" if not row.flow_s else f"{row.cpu_s / row.flow_s:.1f}",
+            f"{row.served:,}",
             "" if row.flow_served is None else f"{row.flow_served:,}",
+            f"{row.gap:.1%}",
+            f"{row.quality:,}",
+            f"{row.quality_bound:,}",
+            row.method,
         )
     Console(width=None if sys.stdout.isatty() else 150).print(table)

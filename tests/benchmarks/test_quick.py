@@ -38,7 +38,7 @@ def test_matching_tells_times_and_gap_of_the_day_and_of_growth() -> None:
     day, *growth = call("matching")
     assert day["instance"] == "tiny, zone by zone"
     assert day["visits"] == 20
-    assert [row["visits"] for row in growth] == [100, 200]
+    assert [row["visits"] for row in growth] == [100, 100, 200, 200]
     for row in (day, *growth):
         assert 0 <= row["bound"] <= row["cost"] <= row["asked"]
         assert 0.0 <= row["gap"] <= 1.0
