@@ -188,12 +188,13 @@ def quality_bound(a: Arrays, pairs: Pairs, number: int, first: int) -> int:
     on_visit = {name: weight for name, weight in weights.items() if name in ("lateness_total", "continuity")}
     on_seat = {name: weight for name, weight in weights.items() if name in ("preference", "scarcity")}
     cost = pair_costs(a, pairs, on_seat) + np.where(shared, 0, pair_costs(a, pairs, on_visit))
-    if ways and (not a.travel.by_distance or ("travel_distance" in ways and bool((roads | (room > 1)).any()))):
-        return 0  # a detour over matrices, or rounded metres, may be shorter than the way itself
-    if ways:
-        cost = cost + np.where(
-            np.asarray(roads)[pairs.who], 0, pair_costs(a, pairs, ways) // np.maximum(1, room)[pairs.who]
-        )
+    if ways and (not a.travel.by_distance or ("travel_distance" in ways and bool(np.asarray(roads).any()))):
+        return 0  # a detour over matrices, or rounded metres beside what stands, may be shorter than the way itself
+    if ways:  # a tour is as long as the way to its farthest visit and back, and metres are rounded at each stop
+        most = np.maximum(1, room)[pairs.who]
+        rounded = np.where(most > 1, 2 * ways.get("travel_distance", 0), 0)
+        there = np.maximum(0, pair_costs(a, pairs, ways) // most - rounded)
+        cost = cost + np.where(np.asarray(roads)[pairs.who], 0, there)
     share = a.visit_cost[a.row_visit] * scale // np.maximum(1, crew[a.row_visit])
     nodes = int(len(a.row_visit) + a.volunteers + len(caps.bucket_cap) + 1)
     burden = weights.get("fairness", 0) * scale

@@ -29,7 +29,7 @@ from solvers.errors import InvalidProblem
 from solvers.flow import quality_bound
 from solvers.pairs import timed
 from solvers.solve import solve
-from tests.solvers.small import DAY, HOUR, person, problem, visit
+from tests.solvers.small import DAY, HOUR, level, person, problem, visit
 from tests.solvers.zones import zone
 
 METHODS: tuple[Method, ...] = ("auto", "greedy", "flow", "cp_sat", "nearest_first")
@@ -119,8 +119,17 @@ def test_a_visit_a_day_is_assigned_at_the_proved_optimum_on_every_level(asked: P
 def test_what_a_plan_costs_below_the_first_level_is_never_less_than_its_bound(asked: Problem, method: Method) -> None:
     a = build(asked)
     pairs = timed(a, find(a))
-    service, _, quality = solve(asked, Limits(iterations=100, method=method, explain="counts")).levels
-    assert quality_bound(a, pairs, 2, service.cost) <= quality.cost
+    plan = solve(asked, Limits(iterations=100, method=method, explain="counts"))
+    assert quality_bound(a, pairs, 2, plan.levels[0].cost) <= plan.levels[2].cost
+
+
+@given(zones(), st.sampled_from(METHODS))
+@settings(max_examples=40)
+def test_the_bound_of_a_level_holds_for_metres_too(asked: Problem, method: Method) -> None:
+    by_metres = asked.changed(levels=level("travel_distance"), commitments=(), standing=())
+    a = build(by_metres)
+    plan = solve(by_metres, Limits(iterations=100, method=method, explain="counts"))
+    assert quality_bound(a, timed(a, find(a)), 1, plan.levels[0].cost) <= plan.levels[1].cost
 
 
 def test_the_bound_of_the_last_level_is_met_where_people_have_a_visit_each() -> None:
