@@ -75,13 +75,14 @@ class Row:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--iterations", type=int, default=400, help="of the solver; 400 is a zone's own default")
+    parser.add_argument("--seconds", type=float, help="for each problem, instead of iterations")
     parser.add_argument("--only", choices=("day", "growth"), help="leave the other part out")
     parser.add_argument("--json", action="store_true", help="one JSON object an instance instead of a table")
     parser.add_argument("--quick", action="store_true", help="small instances: for CI")
 
 
 def run(args: argparse.Namespace) -> int:
-    limits = Limits(iterations=args.iterations, seed=args.seed)
+    limits = Limits(iterations=args.iterations if args.seconds is None else None, seconds=args.seconds, seed=args.seed)
     rows = []
     for row in instances(args, limits):
         rows.append(row)
