@@ -151,6 +151,12 @@ class RoleApp(faust.App):
         channel = self.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
         self.agent(channel, name=f"{self.conf.id}:{topic}", concurrency=1)(run)
 
+    async def stop(self) -> None:
+        """Stop, however far the start had come."""
+        await super().stop()
+        if self._consumer is not None:
+            cast(Consumer, self._consumer).let_go()
+
     async def until_ended(self) -> None:
         """Wait until the app is stopped.
 

@@ -84,6 +84,12 @@ class Consumer(stock.Consumer):
     def _new_consumer_thread(self) -> stock.AIOKafkaConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
+    def let_go(self) -> None:
+        """Close what a thread that never ran would leave open: its event loop."""
+        thread = self._thread
+        if not thread._thread_started.is_set() and not thread.thread_loop.is_closed():
+            thread.thread_loop.close()
+
     @property
     def joined(self) -> bool:
         """Whether the group's coordinator has told this member what is its own."""
