@@ -31,8 +31,8 @@ SEASON = (4, 20)
 # crew of a visit that is asked for at short notice may be complete late, who is late is replaced while the window still
 # allows it, and a neighbour's neighbour may lend.
 #
-# No iterations: visits take their people in the order of urgency. A search finds plans that cost less in all, but there
-# the urgent ones pay for the rest, for a no costs the same whoever hears it; the day came out worse (docs/benchmarks.md).
+# No iterations: visits take their people in the order of urgency. With a search the day comes out as good with somewhat fewer
+# offers, but takes most of the three minutes that a demo may (docs/benchmarks.md).
 POLICY = Policy(
     offer_expiry_s=1_830,
     offer_expiry_min_s=930,
