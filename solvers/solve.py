@@ -337,7 +337,8 @@ def solve(problem: Problem, limits: Limits | None = None) -> Plan:
     With ``iterations`` and no ``seconds`` the plan is the same each time, but for ``Plan.seconds``.
     """
     limits = limits if limits is not None else Limits()
-    search.start_warming()
+    if limits.method == "auto" and limits.iterations != 0:
+        search.start_warming()
     begin = time.monotonic()
 
     def left() -> float | None:

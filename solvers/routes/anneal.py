@@ -296,7 +296,6 @@ def anneal(d: Layout, s: State, iterations: int, hot: float, cold: float) -> int
     for i in range(iterations):
         temperature = hot * exp(log(cold / hot) * i / iterations)
         begin_trial(s)
-        one, two, three, four = s.sums[0], s.sums[1], s.sums[2], s.sums[3]
         forced = draw(s) < FORCED
         absent = ruin(d, s, forced)
         fine = recreate(d, s, absent, 1 if forced else 0, temperature)
@@ -309,7 +308,6 @@ def anneal(d: Layout, s: State, iterations: int, hot: float, cold: float) -> int
                 remember(s, cost)
         else:
             take_back(s)
-            s.sums[0], s.sums[1], s.sums[2], s.sums[3] = one, two, three, four
     return kept
 
 
@@ -317,7 +315,6 @@ def anneal(d: Layout, s: State, iterations: int, hot: float, cold: float) -> int
 def construct(d: Layout, s: State) -> None:
     """Serve what can be served, the hardest first; nothing changes where that ties times into a knot."""
     begin_trial(s)
-    one, two, three, four = s.sums[0], s.sums[1], s.sums[2], s.sums[3]
     count = 0
     for v in range(d.to_plan):
         if d.visit[v, ITSELF] == v and unserved(d, s, v):
@@ -327,4 +324,3 @@ def construct(d: Layout, s: State) -> None:
                 count += 1
     if not recreate(d, s, count, count, 0.0):
         take_back(s)
-        s.sums[0], s.sums[1], s.sums[2], s.sums[3] = one, two, three, four

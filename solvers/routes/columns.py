@@ -98,6 +98,7 @@ class State(NamedTuple):
     person: Ints
     limit: Ints
     sums: Floats
+    sums_before: Floats
     seed: NDArray[np.uint64]
     node_log: Ints
     visit_log: Ints

@@ -492,6 +492,7 @@ def blank(d: Layout, seed: int) -> State:
         person=np.zeros(people, dtype=np.int64),
         limit=np.zeros((len(d.limit), 2), dtype=np.int64),
         sums=np.array([0.0, float(d.lost[d.visit[: d.to_plan, c.ITSELF] == np.arange(d.to_plan)].sum()), 0.0, 0.0]),
+        sums_before=np.zeros(4),
         seed=np.array([mixed], dtype=np.uint64),
         node_log=np.zeros((nodes + 1, 4), dtype=np.int64),
         visit_log=np.zeros((visits + 1, 4), dtype=np.int64),

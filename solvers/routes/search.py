@@ -35,7 +35,7 @@ CHUNK_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The best plan of a search, how many trials it took, and whether it is no worse than where it began."""
+    """The best plan of a search, and how many trials it took."""
 
     chosen: dict[int, Choice]
     trials: int

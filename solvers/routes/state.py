@@ -42,8 +42,7 @@ from solvers.routes.columns import (
     Layout,
     State,
 )
-
-EARTH_DIAMETER_M = 2 * 6_371_008.8
+from solvers.travel import EARTH_RADIUS_M, SLACK
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -82,7 +81,7 @@ def below(s: State, n: int) -> int:
 def metres(d: Layout, a: int, b: int) -> float:
     """Great-circle distance, as in ``solvers.travel``."""
     x, y, z = d.xyz[a, 0] - d.xyz[b, 0], d.xyz[a, 1] - d.xyz[b, 1], d.xyz[a, 2] - d.xyz[b, 2]
-    return EARTH_DIAMETER_M * asin(min(1.0, 0.5 * sqrt(x * x + y * y + z * z)))
+    return 2.0 * EARTH_RADIUS_M * asin(min(1.0, 0.5 * sqrt(x * x + y * y + z * z)))
 
 
 @compiled
@@ -90,7 +89,7 @@ def way(d: Layout, mode: int, a: int, b: int) -> int:
     """Travel time in seconds."""
     if d.times.shape[0] > 0:
         return int(d.times[mode, a, b])
-    return ceil(metres(d, a, b) * d.pace[mode] - 1e-6)
+    return ceil(metres(d, a, b) * d.pace[mode] - SLACK)
 
 
 @compiled
@@ -101,7 +100,7 @@ def price(d: Layout, mode: int, a: int, b: int) -> float:
     far = metres(d, a, b)
     cost = 0.0
     if d.weight[PER_SECOND] > 0:
-        cost += d.weight[PER_SECOND] * ceil(far * d.pace[mode] - 1e-6)
+        cost += d.weight[PER_SECOND] * ceil(far * d.pace[mode] - SLACK)
     if d.weight[PER_METRE] > 0:
         cost += d.weight[PER_METRE] * floor(far + 0.5)
     return cost
@@ -119,6 +118,8 @@ def begin_trial(s: State) -> None:
     s.tour_log[0, 0] = 0
     s.person_log[0, 0] = 0
     s.limit_log[0, 0] = 0
+    for i in range(4):
+        s.sums_before[i] = s.sums[i]
 
 
 @compiled
@@ -177,7 +178,9 @@ def keep_tour(d: Layout, s: State, t: int) -> None:
 
 @compiled
 def take_back(s: State) -> None:
-    """Undo all since ``begin_trial``, but the sums."""
+    """Undo all since ``begin_trial``."""
+    for i in range(4):
+        s.sums[i] = s.sums_before[i]
     for n in range(1, s.node_log[0, 0] + 1):
         for i in range(3):
             s.node[s.node_log[n, 0], i] = s.node_log[n, 1 + i]
