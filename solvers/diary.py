@@ -3,7 +3,7 @@
 import numpy as np
 
 from solvers.arrays import FAR, Arrays
-from solvers.costs import Chosen, tour_key, tour_keys
+from solvers.costs import tour_key, tour_keys
 from solvers.rules import availability, clashes, limits_hit
 from solvers.travel import Ints
 
@@ -121,11 +121,3 @@ class Diary:
 
         self.start, self.end = more(self.start, FAR), more(self.end, -FAR)
         self.place, self.tour = more(self.place, 0), more(self.tour, -1)
-
-    def replace(self, chosen: Chosen) -> None:
-        """Make the plan this one, touching only what differs."""
-        for visit in [v for v, choice in self.chosen.items() if chosen.get(v) != choice]:
-            self.remove(visit)
-        for visit, (start, seats) in chosen.items():
-            if visit not in self.chosen:
-                self.add(visit, start, seats)
