@@ -4,6 +4,7 @@ All times are whole seconds on the problem's own axis (``epoch`` says where it s
 are integers; readers scale. Names (visits, volunteers, teams, skills) are free text, unique in their list.
 """
 
+from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -254,8 +255,20 @@ class Problem(Frozen):
     levels: Annotated[tuple[CostLevel, ...], Field(min_length=1)] = DEFAULT_LEVELS
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel to another process as JSON: of models by the hundred it is written and read faster than pickles."""
-        return type(self).read, (self.dump(),)
+        """Travel to another process as JSON: of models by the hundred it is written and read faster than pickles.
+
+        People go one by one, for a process that solves for a zone again and again knows most of them from last time.
+        """
+        return _joined, (self.changed(volunteers=()).dump(), tuple([person.dump() for person in self.volunteers]))
+
+
+def _joined(rest: bytes, people: tuple[bytes, ...]) -> Problem:
+    return Problem.read(rest).changed(volunteers=tuple([_volunteer(data) for data in people]))
+
+
+@lru_cache(maxsize=12_000)  # a zone of 10,000 and some that changed: 10 KB each
+def _volunteer(data: bytes) -> Volunteer:
+    return Volunteer.read(data)
 
 
 Method = Literal["auto", "greedy", "flow", "cp_sat", "nearest_first"]
