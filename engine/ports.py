@@ -15,7 +15,7 @@ from schemas.envelope import CommandEnvelope, EventEnvelope, Outcome
 from schemas.person import Person
 from schemas.plan import Plan
 from schemas.problem import Limits, Problem
-from schemas.request import RequestState
+from schemas.request import AlarmKind, RequestState
 from schemas.views import Notification, OfferView, RequestView, TeamView, VolunteerView, ZoneView
 
 
@@ -190,24 +190,58 @@ class Delivery:
     attempts: int = 0
 
 
+RequestOrder = Literal["oldest", "newest", "urgent"]
+
+
 @dataclass(frozen=True, slots=True)
 class RequestQuery:
-    """Filter and page of requests; ``cursor`` is opaque, from the page before. Guests' rows only with ``guests``."""
+    """Filter and page of requests; ``cursor`` is opaque, from the page before in the same order.
+
+    Guests' rows only with ``guests``, ended ones not with ``only_open``. ``urgent`` orders what is open alone: alarms
+    first, then by priority, then by what is due first. ``id_prefix`` is the beginning of a request's id.
+    """
 
     zone: str | None = None
     states: tuple[RequestState, ...] = ()
     service_type: str | None = None
     guests: bool = False
+    only_open: bool = False
+    alarmed: bool = False
+    alarm: AlarmKind | None = None
+    reason: str | None = None
+    beneficiary: str | None = None
+    id_prefix: str = ""
+    created_before: datetime | None = None
+    order: RequestOrder = "oldest"
     cursor: str | None = None
     limit: int = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of requests, oldest first, and the cursor of the next."""
+    """One page of requests in the order asked for, and the cursor of the next."""
 
     rows: tuple[RequestView, ...]
     next: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What an operator has asked of a zone, and what became of it; nothing yet while it is open."""
+
+    command: OpenCommand
+    outcome: Outcome | None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Who saw a person's data, when, and on which request's page; ``seq`` is the store's own number."""
+
+    actor: str
+    person: str
+    request_id: UUID | None
+    at: datetime
+    seq: int = 0
 
 
 class Door(Protocol):
@@ -283,6 +317,10 @@ class Ledger(Protocol):
 
     async def events(self, zone: str, after: int = 0, limit: int = 1_000) -> list[Record]:
         """Records of a zone with ``version > after``, in order."""
+        ...
+
+    async def history(self, request_id: UUID) -> list[Record]:
+        """Records that name a request, of its origin and of every guest, by time."""
         ...
 
     async def due_zones(self, now: datetime) -> list[DueZone]:
@@ -362,6 +400,14 @@ class Archive(Protocol):
         """Erase a person's data; whether there was any."""
         ...
 
+    async def note_looks(self, looks: Sequence[Look]) -> None:
+        """Write down who saw whose data."""
+        ...
+
+    async def looks(self, *, before: int | None = None, limit: int = 50) -> list[Look]:
+        """Who saw whose data, newest first: those with ``seq`` below ``before``."""
+        ...
+
 
 class ReadModel(Protocol):
     """Questions of the console, the command line and the intake."""
@@ -374,12 +420,20 @@ class ReadModel(Protocol):
         """One page of requests."""
         ...
 
+    async def deeds(self, *, actor: str | None = None, before: int | None = None, limit: int = 50) -> list[Deed]:
+        """What operators have asked, newest first: those with ``seq`` below ``before``, of one ``kind:id`` or of all."""
+        ...
+
     async def offer(self, offer_id: UUID) -> OfferView | None:
         """One offer."""
         ...
 
     async def offers(self, *, request_id: UUID | None = None, volunteer: str | None = None) -> list[OfferView]:
         """Offers of a request or of a volunteer, oldest first."""
+        ...
+
+    async def expiring(self, before: datetime, limit: int = 50) -> list[OfferView]:
+        """Open offers that expire before a moment, the first to expire first."""
         ...
 
     async def visit(self, visit_id: UUID) -> RequestView | None:
@@ -398,8 +452,8 @@ class ReadModel(Protocol):
         """Teams and volunteers of a zone."""
         ...
 
-    async def counts(self) -> dict[str, dict[RequestState, int]]:
-        """Number of origin rows by zone and state."""
+    async def counts(self, *, only_open: bool = False) -> dict[str, dict[RequestState, int]]:
+        """Number of origin rows by zone and state; with ``only_open`` what has ended is not counted, nor looked at."""
         ...
 
 

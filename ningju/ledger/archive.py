@@ -1,12 +1,13 @@
-"""SQL of what is kept beside the events: plans and persons."""
+"""SQL of what is kept beside the events: plans, persons, and who saw whose data."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, delete, select
 
-from engine.ports import StoredPlan
-from ningju.ledger.bulk import insert_into, upsert_rows
-from ningju.ledger.tables import micros, moment, person, plan
+from engine.ports import Look, StoredPlan
+from ningju.ledger.bulk import insert_into, insert_rows, upsert_rows
+from ningju.ledger.tables import look, micros, moment, person, plan
 from schemas.person import Person
 
 
@@ -47,3 +48,23 @@ def find_person(connection: Connection, person_id: str) -> Person | None:
 def erase_person(connection: Connection, person_id: str) -> bool:
     """Delete a person's row; whether there was one."""
     return bool(connection.execute(delete(person).where(person.c.id == person_id)).rowcount)
+
+
+def note_looks(connection: Connection, looks: Sequence[Look]) -> None:
+    """Write down who saw whose data."""
+    rows = [
+        (micros(one.at), one.actor, one.person, None if one.request_id is None else str(one.request_id))
+        for one in looks
+    ]
+    insert_rows(connection, look, rows)
+
+
+def looks(connection: Connection, before: int | None, limit: int) -> list[Look]:
+    """Who saw whose data, newest first."""
+    rows = select(look).order_by(look.c.seq.desc()).limit(limit)
+    if before is not None:
+        rows = rows.where(look.c.seq < before)
+    return [
+        Look(row.actor, row.person, None if row.request_id is None else UUID(row.request_id), moment(row.at), row.seq)
+        for row in connection.execute(rows)
+    ]

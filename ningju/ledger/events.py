@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, TextClause, delete, func, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from engine.ports import Conflict, DueZone, Loaded, Record, Snapshot, ZoneAppend
@@ -11,7 +12,8 @@ from ningju.ledger import appends as batch
 from ningju.ledger import tables
 from ningju.ledger.bulk import clear_flag, insert_into, insert_rows, update_row, upsert_rows
 from ningju.ledger.inbox import outcomes
-from ningju.ledger.read_model import write_rows
+from ningju.ledger.memory_read_model import names
+from ningju.ledger.read_model import request, write_rows
 from ningju.ledger.tables import event, micros, moment, snapshot, zone
 from schemas.envelope import EventEnvelope, Outcome
 
@@ -112,6 +114,45 @@ def events(connection: Connection, name: str, after: int, limit: int | None) -> 
     rows = select(event.c.version, event.c.data).where(event.c.zone == name, event.c.version > after)
     rows = rows.order_by(event.c.version).limit(limit)
     return [Record(name, version, data, EventEnvelope.read(data)) for version, data in connection.execute(rows)]
+
+
+def history(connection: Connection, request_id: UUID) -> list[Record]:
+    """Records that name a request, by time.
+
+    No index leads there, for it would cost each event something: time never goes back in a zone, so the first record is
+    found by halving, and between it and the last change of the request's row the bytes are searched.
+    """
+    found: list[Record] = []
+    for row in request(connection, request_id):
+        first = _version_at(connection, row.zone, row.created_at, row.version)
+        rows = select(event.c.version, event.c.data).where(
+            event.c.zone == row.zone, event.c.version >= first, event.c.version <= row.version, _holds(connection)
+        )
+        for version, data in connection.execute(rows.order_by(event.c.version), {"needle": str(request_id).encode()}):
+            record = Record(row.zone, version, data, EventEnvelope.read(data))
+            if names(record, request_id):
+                found.append(record)
+    return sorted(found, key=lambda record: record.envelope.now)
+
+
+def _holds(connection: Connection) -> TextClause:
+    postgres = connection.dialect.name == "postgresql"
+    return text("position(CAST(:needle AS bytea) IN data) > 0" if postgres else "instr(data, :needle) > 0")
+
+
+def _version_at(connection: Connection, name: str, when: datetime, last: int) -> int:
+    """The first version at or after a moment, at most ``last``."""
+    low, high = 1, last
+    while low < high:
+        middle = (low + high) // 2
+        data = connection.execute(
+            select(event.c.data).where(event.c.zone == name, event.c.version == middle)
+        ).scalar_one_or_none()
+        if data is not None and EventEnvelope.read(data).now < when:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 def due_zones(connection: Connection, now: datetime) -> list[DueZone]:

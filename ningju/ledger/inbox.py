@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from engine.ports import Enqueued, NewCommand, OpenCommand, QueueFull
+from engine.ports import Deed, Enqueued, NewCommand, OpenCommand, QueueFull
 from ningju.ledger import tables
 from ningju.ledger.archive import put_persons
 from ningju.ledger.bulk import insert_new_rows
@@ -108,6 +108,7 @@ def _insert(connection: Connection, commands: Sequence[NewCommand], received_at:
                 True,
                 None if request_id is None else str(request_id),
                 stamped(envelope, received_at),
+                f"operator:{envelope.actor.id}" if envelope.actor.kind == "operator" else None,
             )
         )
     return {UUID(command_id) for command_id in insert_new_rows(connection, inbox, "command_id", rows)}
@@ -137,6 +138,18 @@ def submitted(connection: Connection, request_id: UUID) -> OpenCommand | None:
     rows = _commands().where(inbox.c.request_id == str(request_id)).order_by(inbox.c.seq).limit(1)
     row = connection.execute(rows).one_or_none()
     return None if row is None else _command(row)
+
+
+def deeds(connection: Connection, actor: str | None, before: int | None, limit: int) -> list[Deed]:
+    """What operators have asked, newest first."""
+    rows = _commands().where(inbox.c.operator.is_not(None)).order_by(inbox.c.seq.desc()).limit(limit)
+    if actor is not None:
+        rows = rows.where(inbox.c.operator == actor)
+    if before is not None:
+        rows = rows.where(inbox.c.seq < before)
+    asked = [_command(row) for row in connection.execute(rows)]
+    ended = outcomes(connection, [one.command_id for one in asked])
+    return [Deed(one, ended.get(one.command_id)) for one in asked]
 
 
 def outcomes(connection: Connection, command_ids: Collection[UUID]) -> dict[UUID, Outcome]:

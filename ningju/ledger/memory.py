@@ -9,10 +9,12 @@ from engine.ports import (
     Clock,
     Conflict,
     DeadLetter,
+    Deed,
     Delivery,
     DueZone,
     Enqueued,
     Loaded,
+    Look,
     NewCommand,
     OpenCommand,
     QueueFull,
@@ -24,11 +26,11 @@ from engine.ports import (
 )
 from ningju.ledger import appends as batch
 from ningju.ledger.inspection import Closing, InboxRow, KeptLetter, ZoneImage
-from ningju.ledger.memory_read_model import MemoryReadModel
+from ningju.ledger.memory_read_model import MemoryReadModel, names
 from ningju.ledger.settings import StoreSettings
 from ningju.ledger.stamping import known, stamped, submitted_request
 from ningju.ledger.waiting import Waiters
-from schemas.envelope import Outcome
+from schemas.envelope import CommandEnvelope, Outcome
 from schemas.person import Person
 from schemas.views import Notification
 
@@ -76,6 +78,7 @@ class MemoryStore(MemoryReadModel):
         self._plans: dict[str, StoredPlan] = {}
         self._letters: dict[tuple[str, int, int], _Letter] = {}
         self._persons: dict[str, Person] = {}
+        self._looks: list[Look] = []
         self._waiters = Waiters(self.outcomes)
 
     async def close(self) -> None:
@@ -140,6 +143,15 @@ class MemoryStore(MemoryReadModel):
         command_id = self._submitted.get(request_id)
         return self._inbox[command_id].row if command_id else None
 
+    async def deeds(self, *, actor: str | None = None, before: int | None = None, limit: int = 50) -> list[Deed]:
+        found = []
+        for one in reversed(self._inbox.values()):
+            who = CommandEnvelope.read(one.row.data).actor
+            mine = who.kind == "operator" and actor in (None, f"operator:{who.id}")
+            if mine and (before is None or one.row.seq < before):
+                found.append(Deed(one.row, self._outcomes.get(one.row.command_id)))
+        return found[:limit]
+
     # ---------------------------------------------------------------------------------------------------------- ledger
 
     async def heads(self) -> dict[str, int]:
@@ -189,6 +201,10 @@ class MemoryStore(MemoryReadModel):
 
     async def events(self, zone: str, after: int = 0, limit: int = 1_000) -> list[Record]:
         return self._zones[zone].records[after : after + limit] if zone in self._zones else []
+
+    async def history(self, request_id: UUID) -> list[Record]:
+        records = (record for zone in self._zones.values() for record in zone.records if names(record, request_id))
+        return sorted(records, key=lambda record: record.envelope.now)
 
     async def due_zones(self, now: datetime) -> list[DueZone]:
         due = [
@@ -264,6 +280,12 @@ class MemoryStore(MemoryReadModel):
 
     async def erase_person(self, person_id: str) -> bool:
         return self._persons.pop(person_id, None) is not None
+
+    async def note_looks(self, looks: Sequence[Look]) -> None:
+        self._looks += [replace(one, seq=number) for number, one in enumerate(looks, start=len(self._looks) + 1)]
+
+    async def looks(self, *, before: int | None = None, limit: int = 50) -> list[Look]:
+        return [one for one in reversed(self._looks) if before is None or one.seq < before][:limit]
 
     # ------------------------------------------------------------------------------------------------------ inspection
 

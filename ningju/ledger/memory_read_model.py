@@ -1,11 +1,13 @@
 """The read model in memory."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
-from engine.ports import Page, RequestQuery, RowChange
+from engine.ports import Page, Record, RequestQuery, RowChange
 from ningju.ledger.inspection import RowKey
-from ningju.ledger.paging import decode, encode, position
+from ningju.ledger.paging import Position, decode, encode, position
+from schemas.events import RequestReceived
 from schemas.request import RequestState
 from schemas.views import OfferView, RequestView, TeamView, VolunteerView, ZoneView
 
@@ -55,18 +57,19 @@ class MemoryReadModel:
 
     async def requests(self, query: RequestQuery) -> Page:
         after = decode(query.cursor) if query.cursor else None
-        rows = sorted((row for rows in self._requests.values() for row in rows.values()), key=position)
+        newest = query.order == "newest"
+
+        def place(row: RequestView) -> Position:
+            return position(row, query.order)
+
+        rows = sorted((row for rows in self._requests.values() for row in rows.values()), key=place, reverse=newest)
         found = [
             row
             for row in rows
-            if (query.guests or row.referral is None)
-            and query.zone in (None, row.zone)
-            and (not query.states or row.state in query.states)
-            and query.service_type in (None, row.service_type)
-            and (after is None or position(row) > after)
+            if _asked_for(row, query) and (after is None or (place(row) < after if newest else place(row) > after))
         ]
         page = tuple(found[: query.limit])
-        return Page(page, encode(page[-1]) if len(found) > len(page) else None)
+        return Page(page, encode(page[-1], query.order) if len(found) > len(page) else None)
 
     async def offer(self, offer_id: UUID) -> OfferView | None:
         return self._offers.get(offer_id)
@@ -78,6 +81,10 @@ class MemoryReadModel:
             if request_id in (None, offer.request_id) and volunteer in (None, offer.volunteer)
         ]
         return sorted(found, key=lambda offer: (offer.offered_at, str(offer.offer_id)))
+
+    async def expiring(self, before: datetime, limit: int = 50) -> list[OfferView]:
+        found = [offer for offer in self._offers.values() if offer.state == "open" and offer.expires_at < before]
+        return sorted(found, key=lambda offer: (offer.expires_at, str(offer.offer_id)))[:limit]
 
     async def visit(self, visit_id: UUID) -> RequestView | None:
         rows = [
@@ -100,14 +107,40 @@ class MemoryReadModel:
         volunteers = [view for view in rows if isinstance(view, VolunteerView)]
         return sorted(teams, key=lambda view: view.team.id), sorted(volunteers, key=lambda view: view.volunteer.id)
 
-    async def counts(self) -> dict[str, dict[RequestState, int]]:
+    async def counts(self, *, only_open: bool = False) -> dict[str, dict[RequestState, int]]:
         counts: dict[str, dict[RequestState, int]] = {}
         for rows in self._requests.values():
             for row in rows.values():
-                if row.referral is None:
+                if row.referral is None and not (only_open and row.state.ended):
                     zone = counts.setdefault(row.zone, {})
                     zone[row.state] = zone.get(row.state, 0) + 1
         return counts
+
+
+def _asked_for(row: RequestView, query: RequestQuery) -> bool:
+    """Whether a row is one of those that a question asks for."""
+    wants_open = query.only_open or query.order == "urgent" or query.alarmed or query.alarm is not None
+    return (
+        (query.guests or row.referral is None)
+        and query.zone in (None, row.zone)
+        and (not query.states or row.state in query.states)
+        and query.service_type in (None, row.service_type)
+        and not (wants_open and row.state.ended)
+        and (not query.alarmed or bool(row.alarms))
+        and (query.alarm is None or query.alarm in row.alarms)
+        and query.reason in (None, row.reason)
+        and query.beneficiary in (None, row.beneficiary)
+        and str(row.request_id).startswith(query.id_prefix)
+        and (query.created_before is None or row.created_at < query.created_before)
+    )
+
+
+def names(record: Record, request_id: UUID) -> bool:
+    """Whether a record is of a request's life."""
+    event = record.envelope.event
+    if isinstance(event, RequestReceived):
+        return event.spec.request_id == request_id
+    return getattr(event, "request_id", None) == request_id
 
 
 def choose_visit(visit_id: UUID, rows: Sequence[RequestView]) -> RequestView | None:

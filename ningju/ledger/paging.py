@@ -3,20 +3,39 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from json import dumps, loads
 
+from engine.ports import RequestOrder
 from ningju.ledger.tables import micros
 from schemas.views import RequestView
 
 Position = tuple[int, str, str]
 
+CALM = 1 << 58
+"""Urgencies below this are those of requests with an alarm."""
 
-def position(row: RequestView) -> Position:
-    """Place of a row in the list: creation, request, zone."""
-    return micros(row.created_at), str(row.request_id), row.zone
+_PRIORITY = 1 << 54
+LOWEST = 5
 
 
-def encode(row: RequestView) -> str:
+def urgency(row: RequestView) -> int | None:
+    """One number to order a queue by: what has an alarm, what weighs most, what is due first; none for what has ended.
+
+    Due is the first offer while there was none, then the end of the last window.
+    """
+    if row.state.ended:
+        return None
+    due = row.respond_by if row.respond_by and row.first_offer_at is None else row.windows[-1].end
+    return (0 if row.alarms else CALM) + (LOWEST - row.priority) * _PRIORITY + micros(due)
+
+
+def position(row: RequestView, order: RequestOrder = "oldest") -> Position:
+    """Place of a row in the list: creation or urgency, request, zone."""
+    first = urgency(row) if order == "urgent" else micros(row.created_at)
+    return first or 0, str(row.request_id), row.zone
+
+
+def encode(row: RequestView, order: RequestOrder = "oldest") -> str:
     """Cursor of the page that begins after ``row``."""
-    return urlsafe_b64encode(dumps(position(row)).encode()).decode()
+    return urlsafe_b64encode(dumps(position(row, order)).encode()).decode()
 
 
 def decode(cursor: str) -> Position:

@@ -1,16 +1,17 @@
 """SQL of the read model: one table a kind of row, with the columns that questions filter by and the row as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, Table, false, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, Table, false, func, select, tuple_
 
 from engine.ports import Page, RequestQuery, RowChange
 from ningju.ledger.bulk import Row, delete_rows, upsert_rows
 from ningju.ledger.inspection import RowKey
 from ningju.ledger.memory_read_model import choose_visit
-from ningju.ledger.paging import decode, encode
+from ningju.ledger.paging import CALM, decode, encode, urgency
 from ningju.ledger.tables import micros, offer_row, request_row, team_row, volunteer_row, zone_row
 from schemas.base import Frozen
 from schemas.request import RequestState
@@ -62,12 +63,15 @@ def _row(zone: str, key: str, view: Frozen) -> Row:
         _check(key, view.request_id)
         visit_id = None if view.visit is None else str(view.visit.visit_id)
         guest = view.referral is not None
+        asked_by = (urgency(view), ",".join(view.alarms) or None, view.reason or None, view.beneficiary)
         return (
-            key, zone, visit_id, view.state.value, view.service_type, guest, micros(view.created_at), view.dump()
+            key, zone, visit_id, view.state.value, view.service_type, guest, micros(view.created_at), view.dump(),
+            *asked_by,
         )  # fmt: skip
     if isinstance(view, OfferView):
         _check(key, view.offer_id)
-        return (key, zone, str(view.request_id), view.volunteer, micros(view.offered_at), view.dump())
+        until = micros(view.expires_at) if view.state == "open" else None
+        return (key, zone, str(view.request_id), view.volunteer, micros(view.offered_at), view.dump(), until)
     return (zone, key, view.dump())
 
 
@@ -84,23 +88,47 @@ def request(connection: Connection, request_id: UUID) -> tuple[RequestView, ...]
 
 
 def requests(connection: Connection, query: RequestQuery) -> Page:
-    """One page, by creation; a row has the same place for ever."""
+    """One page; by creation a row has the same place for ever."""
     table = request_row
-    place = tuple_(table.c.created_at, table.c.key, table.c.zone)
-    rows = select(table.c.data).order_by(table.c.created_at, table.c.key, table.c.zone)
-    if not query.guests:
-        rows = rows.where(table.c.guest == false())
-    if query.zone is not None:
-        rows = rows.where(table.c.zone == query.zone)
-    if query.states:
-        rows = rows.where(table.c.state.in_([state.value for state in query.states]))
-    if query.service_type is not None:
-        rows = rows.where(table.c.service_type == query.service_type)
+    first = table.c.urgency if query.order == "urgent" else table.c.created_at
+    columns = (first, table.c.key, table.c.zone)
+    newest = query.order == "newest"
+    rows = select(table.c.data).order_by(*(column.desc() if newest else column for column in columns))
+    rows = rows.where(*_conditions(query))
     if query.cursor is not None:
-        rows = rows.where(place > tuple_(*decode(query.cursor)))
+        place, after = tuple_(*columns), tuple_(*decode(query.cursor))
+        rows = rows.where(place < after if newest else place > after)
     found = _views(connection, rows.limit(query.limit + 1), RequestView)
     page = tuple(found[: query.limit])
-    return Page(page, encode(page[-1]) if len(found) > len(page) else None)
+    return Page(page, encode(page[-1], query.order) if len(found) > len(page) else None)
+
+
+def _conditions(query: RequestQuery) -> Iterator[ColumnElement[bool]]:
+    table = request_row
+    if not query.guests:
+        yield table.c.guest == false()
+    if query.zone is not None:
+        yield table.c.zone == query.zone
+    if query.states:
+        yield table.c.state.in_([state.value for state in query.states])
+    if query.service_type is not None:
+        yield table.c.service_type == query.service_type
+    if query.only_open or query.order == "urgent" or query.alarmed or query.alarm is not None:
+        yield table.c.urgency.is_not(None)
+    if query.alarmed or query.alarm is not None:
+        yield table.c.urgency < CALM
+    if query.alarm is not None:
+        yield table.c.alarms.contains(query.alarm, autoescape=True)
+    if query.reason is not None:
+        yield table.c.reason == query.reason
+    if query.beneficiary is not None:
+        yield table.c.beneficiary == query.beneficiary
+    if query.id_prefix:
+        yield table.c.key.startswith(query.id_prefix, autoescape=True)
+        yield table.c.key >= query.id_prefix
+        yield table.c.key < query.id_prefix + "~"
+    if query.created_before is not None:
+        yield table.c.created_at < micros(query.created_before)
 
 
 def offer(connection: Connection, offer_id: UUID) -> OfferView | None:
@@ -117,6 +145,13 @@ def offers(connection: Connection, request_id: UUID | None, volunteer: str | Non
     if volunteer is not None:
         rows = rows.where(offer_row.c.volunteer == volunteer)
     return _views(connection, rows, OfferView)
+
+
+def expiring(connection: Connection, before: datetime, limit: int) -> list[OfferView]:
+    """Open offers by their expiry."""
+    table = offer_row
+    rows = select(table.c.data).where(table.c.open_until.is_not(None), table.c.open_until < micros(before))
+    return _views(connection, rows.order_by(table.c.open_until, table.c.key).limit(limit), OfferView)
 
 
 def visit(connection: Connection, visit_id: UUID) -> RequestView | None:
@@ -144,10 +179,12 @@ def roster(connection: Connection, zone: str) -> tuple[list[TeamView], list[Volu
     return sorted(teams, key=lambda view: view.team.id), sorted(volunteers, key=lambda view: view.volunteer.id)
 
 
-def counts(connection: Connection) -> dict[str, dict[RequestState, int]]:
+def counts(connection: Connection, *, only_open: bool) -> dict[str, dict[RequestState, int]]:
     """Number of origin rows by zone and state."""
     table = request_row
     rows = select(table.c.zone, table.c.state, func.count()).where(table.c.guest == false())
+    if only_open:
+        rows = rows.where(table.c.state.in_([state.value for state in RequestState if not state.ended]))
     found: dict[str, dict[RequestState, int]] = {}
     for name, state, number in connection.execute(rows.group_by(table.c.zone, table.c.state)):
         found.setdefault(name, {})[RequestState(state)] = number

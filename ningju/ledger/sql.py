@@ -10,10 +10,12 @@ from engine.ports import (
     CommitUnknown,
     Conflict,
     DeadLetter,
+    Deed,
     Delivery,
     DueZone,
     Enqueued,
     Loaded,
+    Look,
     NewCommand,
     OpenCommand,
     Page,
@@ -95,6 +97,9 @@ class SqlStore:
     async def submitted(self, request_id: UUID) -> OpenCommand | None:
         return await self._read(lambda connection: inbox.submitted(connection, request_id))
 
+    async def deeds(self, *, actor: str | None = None, before: int | None = None, limit: int = 50) -> list[Deed]:
+        return await self._read(lambda connection: inbox.deeds(connection, actor, before, limit))
+
     # ---------------------------------------------------------------------------------------------------------- ledger
 
     async def heads(self) -> dict[str, int]:
@@ -115,6 +120,9 @@ class SqlStore:
 
     async def events(self, zone: str, after: int = 0, limit: int = 1_000) -> list[Record]:
         return await self._read(lambda connection: events.events(connection, zone, after, limit))
+
+    async def history(self, request_id: UUID) -> list[Record]:
+        return await self._read(lambda connection: events.history(connection, request_id))
 
     async def due_zones(self, now: datetime) -> list[DueZone]:
         return await self._read(lambda connection: events.due_zones(connection, now))
@@ -185,6 +193,12 @@ class SqlStore:
             await self._database.scrub()
         return erased
 
+    async def note_looks(self, looks: Sequence[Look]) -> None:
+        await self._database.write(lambda connection: archive.note_looks(connection, looks))
+
+    async def looks(self, *, before: int | None = None, limit: int = 50) -> list[Look]:
+        return await self._read(lambda connection: archive.looks(connection, before, limit))
+
     # ------------------------------------------------------------------------------------------------------ read model
 
     async def request(self, request_id: UUID) -> tuple[RequestView, ...]:
@@ -199,6 +213,9 @@ class SqlStore:
     async def offers(self, *, request_id: UUID | None = None, volunteer: str | None = None) -> list[OfferView]:
         return await self._read(lambda connection: read_model.offers(connection, request_id, volunteer))
 
+    async def expiring(self, before: datetime, limit: int = 50) -> list[OfferView]:
+        return await self._read(lambda connection: read_model.expiring(connection, before, limit))
+
     async def visit(self, visit_id: UUID) -> RequestView | None:
         return await self._read(lambda connection: read_model.visit(connection, visit_id))
 
@@ -211,8 +228,8 @@ class SqlStore:
     async def roster(self, zone: str) -> tuple[list[TeamView], list[VolunteerView]]:
         return await self._read(lambda connection: read_model.roster(connection, zone))
 
-    async def counts(self) -> dict[str, dict[RequestState, int]]:
-        return await self._read(read_model.counts)
+    async def counts(self, *, only_open: bool = False) -> dict[str, dict[RequestState, int]]:
+        return await self._read(lambda connection: read_model.counts(connection, only_open=only_open))
 
     # ------------------------------------------------------------------------------------------------------ inspection
 

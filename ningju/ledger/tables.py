@@ -37,6 +37,10 @@ def _counter(name: str) -> Column[int]:
     return Column(name, _Counter, primary_key=True, autoincrement=True)
 
 
+def _partial(name: str, *columns: str, where: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 inbox = Table(
     "inbox",
     metadata,
@@ -49,6 +53,7 @@ inbox = Table(
     Column("open", Boolean(create_constraint=False), nullable=False),
     Column("request_id", Text),
     Column("data", LargeBinary, nullable=False),
+    Column("operator", Text),
     Index("uq_inbox_command_id", "command_id", unique=True),
     Index(
         "ix_inbox_request_id",
@@ -56,6 +61,7 @@ inbox = Table(
         sqlite_where=text("request_id IS NOT NULL"),
         postgresql_where=text("request_id IS NOT NULL"),
     ),
+    _partial("ix_inbox_operator", "seq", where="operator IS NOT NULL"),
     Index("ix_inbox_open", "seq", sqlite_where=text("open = 1"), postgresql_where=text("open")),
     sqlite_autoincrement=True,
 )
@@ -161,6 +167,18 @@ person = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
+look = Table(
+    "look",
+    metadata,
+    _counter("seq"),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("request_id", Text),
+    sqlite_autoincrement=True,
+)
+
+
 request_row = Table(
     "request_row",
     metadata,
@@ -172,9 +190,17 @@ request_row = Table(
     Column("guest", Boolean(create_constraint=False), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("data", LargeBinary, nullable=False),
+    Column("urgency", BigInteger),  # none for what has ended: the queue's indexes hold what is open
+    Column("alarms", Text),
+    Column("reason", Text),
+    Column("beneficiary", Text),
     Index("ix_request_row_visit_id", "visit_id"),
     Index("ix_request_row_page", "created_at", "key", "zone"),
     Index("ix_request_row_counts", "zone", "state", "guest"),
+    _partial("ix_request_row_urgency", "urgency", "key", "zone", where="urgency IS NOT NULL"),
+    _partial("ix_request_row_zone_urgency", "zone", "urgency", "key", where="urgency IS NOT NULL"),
+    _partial("ix_request_row_waiting", "created_at", "key", "zone", where="urgency IS NOT NULL"),
+    _partial("ix_request_row_beneficiary", "beneficiary", where="beneficiary IS NOT NULL"),
 )
 
 offer_row = Table(
@@ -186,6 +212,8 @@ offer_row = Table(
     Column("volunteer", Text, nullable=False),
     Column("offered_at", BigInteger, nullable=False),
     Column("data", LargeBinary, nullable=False),
+    Column("open_until", BigInteger),
+    _partial("ix_offer_row_open_until", "open_until", where="open_until IS NOT NULL"),
     Index("ix_offer_row_request_id", "request_id"),
     Index("ix_offer_row_volunteer", "volunteer"),
 )
