@@ -128,7 +128,9 @@ class MatchLoop:
             if nap > 0:
                 self._stirred.clear()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stirred.wait(), nap)
+                    # Not wait_for: before Python 3.12 it takes no notice of being cancelled when it is stirred just then.
+                    async with asyncio.timeout(nap):
+                        await self._stirred.wait()
                 continue
             await self.run_due()
 

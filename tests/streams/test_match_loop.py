@@ -88,3 +88,18 @@ async def test_zones_wait_for_their_turn_before_they_are_posed() -> None:
     free.set()
     await running
     assert hand.zones == ("a", "b", "c", "d")
+
+
+async def test_a_loop_that_is_ended_in_the_moment_in_which_it_is_stirred_ends() -> None:
+    """The matcher's handler marks a zone, then its cursor cannot be written: the role ends, and the loop with it."""
+    clock = SteppedClock(World().now)
+    hand = Hand(World().state)
+    loop = MatchLoop(states=hand, planner=Counting(), door=hand, archive=MemoryStore(clock), clock=clock)  # type: ignore[arg-type]
+    running = asyncio.create_task(loop.run())
+    await asyncio.sleep(0.01)
+    loop.mark("z1", clock.now() + timedelta(hours=1))
+    await asyncio.sleep(0)
+    running.cancel()
+    done, _ = await asyncio.wait({running}, timeout=0.5)
+    running.cancel()
+    assert done
