@@ -323,8 +323,8 @@ class Ledger(Protocol):
         """Records that name a request, of its origin and of every guest, by time."""
         ...
 
-    async def due_zones(self, now: datetime) -> list[DueZone]:
-        """Zones whose ``next_due`` is at or before ``now``."""
+    async def due_zones(self) -> list[DueZone]:
+        """Zones whose ``next_due`` has come, by the clock that stamps what enters the door."""
         ...
 
     async def next_due(self) -> datetime | None:

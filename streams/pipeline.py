@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from aiokafka.errors import KafkaError
 
-from engine.ports import Clock, Notifier, Stats, Store, Unavailable
+from engine.ports import Notifier, Stats, Store, Unavailable
 from streams.agents import BATCH, WITHIN_S, Admit, commands_handler, events_agent, intake_agent
 from streams.apps import Connection, RoleApp
 from streams.backoff import Backoff
@@ -102,7 +102,6 @@ class Pipeline:
         store: Store,
         connection: Connection,
         *,
-        clock: Clock,
         logic: ZoneLogic[Any],
         roles: Collection[Role] = tuple(Role),
         on_events: Mapping[Role, Handler] | None = None,
@@ -144,7 +143,7 @@ class Pipeline:
             stats=self.stats,
             on_doubt=self.events.doubt,
         )
-        self.ticker = Ticker(store, self.door, clock, every_s=tuning.tick_s)
+        self.ticker = Ticker(store, self.door, every_s=tuning.tick_s)
         self.postman = None if notifier is None else Postman(store, notifier)
         self.consumers: dict[Role, EventConsumer] = {}
         self.members: dict[Role, RoleApp | BatchRole] = {}

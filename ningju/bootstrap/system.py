@@ -139,7 +139,6 @@ class System:
         self.pipeline = Pipeline(
             store,
             connection,
-            clock=self.clock,
             logic=EngineLogic(),
             roles=self.roles,
             on_events={Role.MATCHER: marking(self._mark), Role.DISPATCHER: dispatch},

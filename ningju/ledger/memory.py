@@ -206,7 +206,8 @@ class MemoryStore(MemoryReadModel):
         records = (record for zone in self._zones.values() for record in zone.records if names(record, request_id))
         return sorted(records, key=lambda record: record.envelope.now)
 
-    async def due_zones(self, now: datetime) -> list[DueZone]:
+    async def due_zones(self) -> list[DueZone]:
+        now = self._clock.now()
         due = [
             DueZone(name, zone.next_due, len(zone.records))
             for name, zone in self._zones.items()

@@ -124,8 +124,8 @@ class SqlStore:
     async def history(self, request_id: UUID) -> list[Record]:
         return await self._read(lambda connection: events.history(connection, request_id))
 
-    async def due_zones(self, now: datetime) -> list[DueZone]:
-        return await self._read(lambda connection: events.due_zones(connection, now))
+    async def due_zones(self) -> list[DueZone]:
+        return await self._read(lambda connection: events.due_zones(connection, self._database.now(connection)))
 
     async def next_due(self) -> datetime | None:
         return await self._read(events.next_due)

@@ -9,7 +9,7 @@ import pytest
 from engine.ports import Conflict, Decided, DueZone, RowChange, Snapshot, ZoneAppend
 from ningju.ledger.inspection import InspectableStore
 from schemas.base import derive_id
-from tests.ledger.builders import NOON, append, command, decided, record, request_view, row
+from tests.ledger.builders import NOON, StandingClock, append, command, decided, record, request_view, row
 from tests.ledger.conftest import Ledgers
 
 
@@ -161,14 +161,17 @@ async def test_a_caller_that_fails_does_not_undo_its_neighbours_in_the_group(sto
     assert await store.heads() == {"taken": 1} | {f"z{n}": 1 for n in range(30) if n % 3}
 
 
-async def test_due_zones_are_those_whose_timer_has_come(store: InspectableStore) -> None:
+async def test_due_zones_are_those_whose_timer_has_come(store: InspectableStore, clock: StandingClock) -> None:
     assert await store.next_due() is None
     await store.commit([append("b", 0, 1, next_due=NOON), append("a", 0, 2, next_due=NOON + timedelta(minutes=1))])
     await store.commit([append("c", 0, 3), append("d", 0, 4, next_due=NOON)])
     assert await store.next_due() == NOON
-    assert await store.due_zones(NOON - timedelta(microseconds=1)) == []
-    assert await store.due_zones(NOON) == [DueZone("b", NOON, 1), DueZone("d", NOON, 1)]
-    assert [zone.zone for zone in await store.due_zones(NOON + timedelta(hours=1))] == ["b", "d", "a"]
+    clock.time = NOON - timedelta(microseconds=1)
+    assert await store.due_zones() == []
+    clock.time = NOON
+    assert await store.due_zones() == [DueZone("b", NOON, 1), DueZone("d", NOON, 1)]
+    clock.time = NOON + timedelta(hours=1)
+    assert [zone.zone for zone in await store.due_zones()] == ["b", "d", "a"]
     await store.commit([append("b", 1, 5), append("d", 1, 6, next_due=NOON + timedelta(days=1))])
     assert await store.next_due() == NOON + timedelta(minutes=1)
 

@@ -40,7 +40,6 @@ def pipeline(store: MemoryStore, address: str, witnesses: dict[Role, Witness], *
     return Pipeline(
         store,
         Connection(address, commit_s=0.2),
-        clock=StillClock(),
         logic=Counting(),
         roles=roles,
         on_events=witnesses,

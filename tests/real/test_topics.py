@@ -87,7 +87,7 @@ def test_topics_of_different_partitions_are_refused_by_the_command_and_say_what_
 
 def pipeline(address: str) -> Pipeline:
     store = MemoryStore(StillClock())
-    return Pipeline(store, Connection(address), clock=StillClock(), logic=Counting(), roles=[Role.ZONES])
+    return Pipeline(store, Connection(address), logic=Counting(), roles=[Role.ZONES])
 
 
 async def test_no_role_starts_on_topics_that_break_the_order_of_a_zone(bare) -> None:

@@ -84,7 +84,7 @@ class Whole:
         await self.store.enqueue([NewCommand(envelope)])
 
     async def _ticks(self) -> bool:
-        due = await self.store.due_zones(self.clock.now())
+        due = await self.store.due_zones()
         for zone in due:
             await self._enqueue(derive_id("tick", zone.zone, zone.due, zone.version), zone.zone, Tick(due=zone.due))
         return bool(due) and await self._handle_open()

@@ -25,7 +25,6 @@ def pipeline(role: Role, connection: Connection) -> Pipeline:
     return Pipeline(
         MemoryStore(StillClock()),
         connection,
-        clock=StillClock(),
         logic=Counting(),
         roles=[role],
         on_events=dict.fromkeys(Role, lambda events: Effects()),

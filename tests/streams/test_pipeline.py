@@ -45,7 +45,6 @@ class System:
         self.pipeline = Pipeline(
             store,
             Connection.embedded(address, watchdog_s=watchdog_s),
-            clock=StillClock(),
             logic=Counting(),
             roles=roles,
             on_events={Role.MATCHER: self.matcher, Role.DISPATCHER: self.dispatcher},
