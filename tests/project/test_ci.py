@@ -60,6 +60,9 @@ def make(root, tmp_path):
     (tmp_path / "pyproject.toml").touch()
     (tmp_path / "requirements.lock").touch()
     (tmp_path / "requirements-dev.lock").touch()
+    for name in ("ningju/console/front/package-lock.json", "ningju/console/front/build.mjs", "deploy/front.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
 
     # These tests may run under make themselves; its flags and variables are not ours.
     outer = {"MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS", "VENV", "PYTHON", "ARGS"}
@@ -109,6 +112,7 @@ def test_flags_are_passed_on_to_the_demo(make):
 
 SECTIONS = [
     "set-up",
+    "libraries of the pages",
     "make test",
     "README says how to test",
     "ruff format",
