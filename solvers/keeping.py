@@ -1,8 +1,9 @@
-"""What still holds of a standing plan, written down at once: re-planning begins with it."""
+"""What still holds of a standing plan, written down at once: re-planning begins with it, and searches around the rest."""
 
 import numpy as np
 
-from solvers.arrays import Arrays
+from solvers.arrays import Arrays, Bools
+from solvers.candidates import Candidates
 from solvers.diary import Diary, Seats
 from solvers.rules import first_failing
 
@@ -44,6 +45,37 @@ def keep(a: Arrays, diary: Diary) -> int:
             diary.add(visit, begin, seats)
             kept += 1
     return kept
+
+
+def touched(a: Arrays, candidates: Candidates, diary: Diary) -> Bools | None:
+    """Which visits to plan again: those that are not as people were told, and those of the people who might take them.
+
+    Nothing where nobody was told anything, or where telling them otherwise costs nothing: then all are.
+
+    Notes
+    -----
+    A visit that is left as it is keeps its start and its people. Visits that links bind to each other are planned
+    together.
+    """
+    told = {
+        visit: (item.start, {(seat.demand, a.volunteer_index.get(seat.volunteer, -1)) for seat in item.crew})
+        for item in a.problem.standing
+        if item.told and (visit := a.visit_index.get(item.visit, -1)) >= 0
+    }
+    if not told or not any(term.name == "told_otherwise" for level in a.problem.levels for term in level.terms):
+        return None
+    free = np.ones(a.visits, dtype=np.bool_)
+    for visit, (start, seats) in diary.chosen.items():
+        begin, crew = told.get(visit, (None, set()))
+        free[visit] = begin != start or not crew.issuperset(seats)
+    able = np.zeros(a.volunteers, dtype=np.bool_)
+    able[candidates.who[free[a.row_visit[candidates.row]]]] = True
+    for visit, (_, seats) in diary.chosen.items():
+        free[visit] |= any(able[who] for _, who in seats)
+    bound = [(a.visit_index[link.earlier], a.visit_index[link.later]) for link in a.problem.links]
+    while pulled := [pair for pair in bound if free[pair[0]] != free[pair[1]]]:
+        free[[visit for pair in pulled for visit in pair]] = True
+    return free
 
 
 def _whole(a: Arrays, visit: int, crew: list[tuple[int, int]]) -> bool:

@@ -10,13 +10,14 @@ import numpy as np
 from schemas.plan import Assignment, LeftOut, LevelCost, Plan, Status, Step
 from schemas.problem import FilledSeat, Limits, Problem
 from solvers import flow, greedy
-from solvers.arrays import Arrays, build
+from solvers.arrays import Arrays, Bools, build
 from solvers.candidates import Candidates, find
 from solvers.costs import Chosen, by_level, first_cost, terms, vector
 from solvers.diary import Diary
 from solvers.exact.proof import Proof, prove
 from solvers.garbage import kept
 from solvers.insertion import Insertion
+from solvers.keeping import touched
 from solvers.pairs import Pairs, timed
 from solvers.reasons import explain
 from solvers.routes import search
@@ -189,7 +190,9 @@ def _auto(run: Run) -> Diary:
         return _prove(run, diary)
     diary = _search(run, diary)
     # A matcher counts trials and is content with a good plan; whoever gives it time wants to know how good it is.
-    if limits.seconds is not None or _first_cost(run, diary) > run.bound:
+    # Where a plan stands, people wait for its repair: what it costs at least is not asked then.
+    told = any(standing.told for standing in a.problem.standing)
+    if limits.seconds is not None or (_first_cost(run, diary) > run.bound and not told):
         diary = _prove(run, diary)
     return diary
 
@@ -202,6 +205,7 @@ def _search(run: Run, diary: Diary) -> Diary:
         iterations = DEFAULT_ITERATIONS
     if not search.fits(a, run.candidates) or not search.warm(run.left()):
         return diary
+    held, free = _still(run, diary)
     whole = run.left()
     kept = 0.0 if whole is None else whole * (PROVING_SMALL if a.visits <= SMALL else PROVING)
 
@@ -218,21 +222,37 @@ def _search(run: Run, diary: Diary) -> Diary:
         workers=limits.workers,
         iterations=iterations,
         left=left,
+        held=held,
+        free=free,
     )
     if found is None:
         return diary
-    better = _written(run, found.chosen)
+    better = _written(run, found.chosen, held)
     if vector(a, better.chosen, run.insertion.rarity) < vector(a, diary.chosen, run.insertion.rarity):
         diary = better
     run.note("search", diary)
     return diary
 
 
-def _written(run: Run, chosen: Chosen) -> Diary:
-    """Write a plan down visit by visit, as the rules judge it; whatever they refuse is inserted anew."""
+def _still(run: Run, diary: Diary) -> tuple[Diary, Bools | None]:
+    """What stays as it stands while the rest is searched, and what may move: nothing where all of it may."""
+    a, limits = run.a, run.limits
+    held = _standing(a)
+    # Whoever gives time wants the best plan; a number of trials is best spent where something has happened.
+    if limits.seconds is not None:
+        return held, None
+    free = touched(a, run.candidates, diary)
+    if free is not None:
+        for visit, (start, seats) in diary.chosen.items():
+            if seats and not free[visit]:
+                held.add(visit, start, seats)
+    return held, free
+
+
+def _written(run: Run, chosen: Chosen, held: Diary | None = None) -> Diary:
+    """Write a plan down visit by visit beside what is held; whatever the rules refuse is inserted anew."""
     a = run.a
-    diary = Diary(a)
-    greedy.stand(a, diary)
+    diary = _standing(a) if held is None else held
     refused = []
     for visit, (start, seats) in sorted(chosen.items(), key=lambda item: item[1][0]):
         first = int(a.first_row[visit])

@@ -39,10 +39,14 @@ class Map:
         which people were told come last.
     row, who, shift, tour
         Candidates: row of the layout, person of the arrays, shift, tour of the layout.
+    held
+        What stands: commitments and filled seats, and visits of a plan that are none of the layout's.
     """
 
-    def __init__(self, a: Arrays, candidates: Candidates) -> None:
+    def __init__(self, a: Arrays, candidates: Candidates, held: Diary | None = None, free: Bools | None = None) -> None:
+        """Choose what there is to plan: all, or only what is ``free``, beside the visits that a diary holds."""
         self.a = a
+        self.held = Diary(a) if held is None else held
         open_heads = a.row_heads > 0
         fine = (np.diff(candidates.first) >= np.maximum(1, a.row_heads)) | ~open_heads
         plannable = np.zeros(a.visits, dtype=np.bool_)
@@ -51,6 +55,8 @@ class Map:
             plannable &= np.logical_or.reduceat(open_heads, a.first_row[:-1])
             begin = np.maximum(a.window_low, a.visit_answerable[:, None])
             plannable &= ((begin <= a.window_high) & (a.window_low < BEYOND)).any(axis=1)
+        if free is not None:
+            plannable &= free
         visits = np.flatnonzero(plannable)
         self.of_visit = _positions(visits, a.visits)
         rows = np.flatnonzero(open_heads & plannable[a.row_visit])
@@ -142,15 +148,17 @@ def _plain(a: Arrays) -> dict[str, float]:
 
 def _events(a: Arrays, m: Map) -> list[tuple[int, int, int, int]]:
     """What stands inside a tour: (tour, start, end, place)."""
-    found = []
-    if a.busy_start.shape[1]:
-        for tour, (who, shift) in enumerate(zip(m.tour_who.tolist(), m.tour_shift.tolist(), strict=True)):
+    held, found = m.held, []
+    shifts = zip(m.tour_who.tolist(), m.tour_shift.tolist(), strict=True)
+    for tour, (who, shift) in enumerate(shifts):
+        if count := int(held.events[who]):
             begin, end = int(a.shift_start[who, shift]), int(a.shift_end[who, shift])
-            for start, until, place in zip(
-                a.busy_start[who].tolist(), a.busy_end[who].tolist(), a.busy_place[who].tolist(), strict=True
-            ):
-                if until >= start and start <= end and until >= begin:
-                    found.append((tour, start, until, place))
+            events = (column[who, :count].tolist() for column in (held.start, held.end, held.place))
+            found += [
+                (tour, start, until, place)
+                for start, until, place in sorted(zip(*events, strict=True))
+                if until >= start and start <= end and until >= begin
+            ]
     return found
 
 
@@ -256,17 +264,18 @@ def lay_out(a: Arrays, m: Map, rarity: Ints) -> Layout:
     tour[:, c.FROM], tour[:, c.TO] = origin, target
     tour[:, c.ORIGIN], tour[:, c.TARGET] = np.where(origin >= 0, origin, home), np.where(target >= 0, target, home)
     tour[:, c.MODE] = a.mode[m.tour_who]
-    tour[:, c.CAPACITY] = np.minimum(a.capacity[m.tour_who], FAR)
+    capacity = a.capacity[m.tour_who] if m.held.load_left is None else m.held.load_left[m.tour_who, m.tour_shift]
+    tour[:, c.CAPACITY] = np.minimum(capacity, FAR)
     person = np.zeros((len(who_first), 3), dtype=np.int64)
-    person[:, c.BURDEN] = a.load[who_first]
+    person[:, c.BURDEN] = a.load[who_first] + m.held.new[who_first]
     limits: list[tuple[int, int, int, int]] = []
     for number, who in enumerate(who_first.tolist()):
         person[number, c.FIRST_LIMIT] = len(limits)
         for start, end, most, seconds in zip(
             a.limit_start[who].tolist(),
             a.limit_end[who].tolist(),
-            a.limit_visits[who].tolist(),
-            a.limit_seconds[who].tolist(),
+            m.held.visits_left[who].tolist(),
+            m.held.seconds_left[who].tolist(),
             strict=True,
         ):
             if start < end:
@@ -276,7 +285,7 @@ def lay_out(a: Arrays, m: Map, rarity: Ints) -> Layout:
     # candidates by row, team and cost
     travel = _seat_travel(a, m, plain)
     static = _seat_cost(a, m, plain, rarity)
-    fair = plain.get("fairness", 0.0) * (2 * a.load[m.who] + 1)
+    fair = plain.get("fairness", 0.0) * (2 * (a.load[m.who] + m.held.new[m.who]) + 1)
     row = m.row
     team = np.where(a.one_team[a.row_visit[rows[row]]], a.team[m.who], -1)
     order = np.lexsort((m.tour, travel + static + fair, team, row))
@@ -428,9 +437,13 @@ def _seat_cost(a: Arrays, m: Map, weigh: dict[str, float], rarity: Ints) -> Floa
             if preferred:
                 crew = int(a.row_heads[list(a.rows_of(source))].sum())
                 cost[(of_visit == visit) & np.isin(m.who, _people(a, preferred))] -= weigh["continuity"] / crew
-    for number, visit in enumerate(m.twin_of.tolist()):
-        told = _people(a, [seat.volunteer for seat in m.told[visit].crew])
-        cost[(of_visit == m.planned + number) & np.isin(m.who, told)] -= weigh["told_otherwise"]
+    told = [
+        (m.planned + number) * a.volunteers + who
+        for number, visit in enumerate(m.twin_of.tolist())
+        for who in _people(a, [seat.volunteer for seat in m.told[visit].crew])
+    ]
+    if told:
+        cost[np.isin(of_visit * a.volunteers + m.who, told)] -= weigh["told_otherwise"]
     return np.asarray(cost)
 
 
@@ -552,13 +565,6 @@ def start_from(a: Arrays, m: Map, d: Layout, s: State, diary: Diary) -> None:
         s.sums[c.LOST] -= d.lost[visit]
         for slot, tour in mine:
             bring(d, s, slot, tour)
-    for index, crew_ in enumerate(a.filled):
-        fixed = a.fixed[index]
-        if fixed is not None and a.visit_load[index]:
-            for _, who, _ in crew_.seats:
-                for tour in np.flatnonzero(m.tour_who == who).tolist():
-                    if d.tour[tour, c.BEGIN] <= fixed <= d.tour[tour, c.END]:
-                        s.tour[tour, c.CARRIED] += a.visit_load[index]
     served = np.flatnonzero(s.visit[: d.to_plan, c.SERVED] == 1)
     s.queue[: len(served)] = served
     s.visit[served, c.START] = -FAR

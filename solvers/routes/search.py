@@ -9,7 +9,7 @@ import numpy as np
 
 from schemas.place import Place
 from schemas.problem import Demand, HeldSkill, Problem, Shift, Span, Visit, Volunteer
-from solvers.arrays import Arrays, build
+from solvers.arrays import Arrays, Bools, build
 from solvers.candidates import Candidates, find
 from solvers.costs import Choice, scarcity_of_skills
 from solvers.diary import Diary
@@ -94,6 +94,8 @@ def improve(
     workers: int,
     iterations: int | None,
     left: Callable[[], float | None],
+    held: Diary | None = None,
+    free: Bools | None = None,
 ) -> Found | None:
     """Search from a plan.
 
@@ -107,13 +109,15 @@ def improve(
         Trials of each search; nothing: as many as the time allows.
     left
         Seconds that are left, or nothing.
+    held, free
+        Only these visits may move; the others are held as they stand there.
 
     Returns
     -------
     Found or None
         Nothing where there is nothing to search. The plan may be worse than the diary's on lower levels.
     """
-    m = Map(a, candidates)
+    m = Map(a, candidates, held, free)
     if not m.planned:
         return None
     d = lay_out(a, m, rarity)

@@ -1,13 +1,32 @@
 """What holds of a standing plan is where a solve begins."""
 
+import numpy as np
 import pytest
 
 from schemas.plan import Plan
-from schemas.problem import Demand, FilledSeat, Limits, Link, LoadLimit, Problem, Span, StandingVisit
+from schemas.problem import (
+    Demand,
+    FilledSeat,
+    HeldSkill,
+    Limits,
+    Link,
+    LoadLimit,
+    Problem,
+    Span,
+    StandingVisit,
+    Volunteer,
+)
 from solvers.arrays import build
+from solvers.candidates import find
 from solvers.check import check
+from solvers.costs import scarcity_of_skills
 from solvers.diary import Diary
-from solvers.keeping import keep
+from solvers.diff import chosen_of
+from solvers.greedy import plan as greedy_plan
+from solvers.greedy import urgency
+from solvers.insertion import Insertion
+from solvers.keeping import keep, touched
+from solvers.routes.search import improve
 from solvers.solve import solve
 from tests.solvers.small import DAY, HOUR, level, person, problem, visit
 from tests.solvers.zones import zone
@@ -111,3 +130,68 @@ def test_what_is_kept_of_a_broken_plan_is_valid(seed: int) -> None:
     found = solve(again, AT_ONCE)
     assert not check(again, found)
     assert held <= {item.visit for item in found.assignments}
+
+
+def planned_again(asked: Problem) -> set[str] | None:
+    """Visits that may move once what holds is written down and the rest inserted."""
+    a = build(asked)
+    candidates = find(a)
+    free = touched(a, candidates, greedy_plan(a, Insertion(a, candidates), urgency(a, candidates)))
+    return None if free is None else {visit.id for visit, moves in zip(asked.visits, free, strict=True) if moves}
+
+
+def test_only_what_is_not_as_told_and_what_its_people_do_is_planned_again() -> None:
+    # q of the cooks has dropped out, r cooks too and drives besides; p cares, alone.
+    def does(name: str, *skills: str, **fields: object) -> Volunteer:
+        return person(name, skills=tuple(HeldSkill(skill=skill) for skill in skills), **fields)
+
+    visits = [visit(name, demands=(Demand(skill=name),)) for name in ("care", "cook", "drive")]
+    people = [does("p", "care"), does("q", "cook", shifts=()), does("r", "cook", "drive")]
+    as_told = (stands("care", "p"), stands("cook", "q"), stands("drive", "r"))
+    asked = problem(visits, people, standing=as_told)
+    assert planned_again(asked) == {"cook", "drive"}
+    linked = asked.changed(links=(Link(earlier="care", later="cook", at_least=0),))
+    assert planned_again(linked) == {"care", "cook", "drive"}
+    assert planned_again(asked.changed(standing=())) is None
+    assert planned_again(asked.changed(levels=level("travel_time"))) is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_repair_by_trials_leaves_out_no_more_and_is_not_proved(seed: int) -> None:
+    asked = zone(seed, 30, 40)
+    first = solve(asked.changed(visits=asked.visits[:-4]), Limits(iterations=200))
+    again = asked.changed(standing=standing(first, told=True))
+    at_once, found = solve(again, AT_ONCE), solve(again, Limits(iterations=200))
+    assert not check(again, found)
+    assert [level.cost for level in found.levels] <= [level.cost for level in at_once.levels]
+    assert [step.method for step in found.steps] == ["greedy", "search"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_search_beside_what_is_held_breaks_no_rule_with_it(seed: int) -> None:
+    asked = zone(seed, 30, 40)
+    a = build(asked)
+    before, held = Diary(a), Diary(a)
+    free = np.arange(a.visits) % 2 == 0
+    for number, (start, seats) in chosen_of(a, solve(asked, Limits(iterations=200)).assignments).items():
+        for diary in (before,) if free[number] else (before, held):
+            diary.add(number, start, seats)
+    left = sum(bool(free[number]) for number in before.chosen)
+    found = improve(
+        a,
+        find(a),
+        scarcity_of_skills(a),
+        before,
+        seed=seed,
+        workers=1,
+        iterations=300,
+        left=lambda: None,
+        held=held,
+        free=free,
+    )
+    assert found is not None
+    assert len(found.chosen) >= left
+    for number, (start, seats) in found.chosen.items():
+        assert free[number]
+        assert all(held.open_for(int(a.first_row[number]) + demand, who, start) for demand, who in seats)
+        held.add(number, start, seats)
