@@ -26,7 +26,7 @@ async def test_bytes_that_expired_while_the_system_was_down_are_gone_soon_after_
     second = System(settings, clock)
     await second.start()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while kept():
                 await asyncio.sleep(0.05)
     finally:

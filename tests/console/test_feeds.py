@@ -80,7 +80,7 @@ async def stream(
     await asyncio.wait_for(looked(3), 60)
     services.stopping.set()  # the transport gives the answer when it ends, so the server has to end it
     world.store.heads = heads  # type: ignore[method-assign]
-    answer = await asyncio.wait_for(task, 5)
+    answer = await asyncio.wait_for(task, 60)
     assert answer.headers["content-type"].startswith("text/event-stream")
     blocks = [block for block in answer.text.split("\n\n") if "data: " in block]
     events = [dict(line.split(": ", 1) for line in block.splitlines()) for block in blocks]

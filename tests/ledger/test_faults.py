@@ -45,11 +45,11 @@ async def test_no_cursor_passes_a_transaction_that_is_held_open_while_others_com
         limit = inbox.InboxLimit(10, timedelta(seconds=1))
         inbox.enqueue(connection, [command("held 1"), command("held 2")], ledgers.clock.now(), limit)
         written.set()
-        assert release.wait(20)
+        assert release.wait(60)
 
     held = asyncio.create_task(database(store).write(hold))
-    await asyncio.to_thread(written.wait, 20)
-    (answer,) = await asyncio.wait_for(other.enqueue([command("after")]), 5)
+    await asyncio.to_thread(written.wait, 60)
+    (answer,) = await asyncio.wait_for(other.enqueue([command("after")]), 30)
     assert answer.status == "new", "others commit meanwhile"
     assert await other.open_count() == 2
     assert await other.open_commands(after) == [], "the later number is there, but an earlier one is still to come"

@@ -49,7 +49,7 @@ async def running(*roles: BatchRole):
             await one.stop()
 
 
-async def until(condition, timeout=20.0) -> None:
+async def until(condition, timeout=60.0) -> None:
     async with asyncio.timeout(timeout):
         while not condition():
             await asyncio.sleep(0.02)
@@ -108,7 +108,7 @@ async def test_an_error_acknowledges_nothing_of_its_batch_ends_the_role_and_the_
     one = role(broker.address, hand, size=1)
     async with running(one):
         with pytest.raises(LookupError, match="a defect"):
-            await asyncio.wait_for(one.until_ended(), 20)
+            await asyncio.wait_for(one.until_ended(), 40)
     assert await committed(broker.address) == 1
     again = Hand()
     async with running(role(broker.address, again)):
@@ -127,8 +127,8 @@ async def test_a_stop_lets_the_batch_in_hand_end_and_commits_it(broker, producer
     await asyncio.sleep(0.1)
     assert not stopping.done()
     hand.may.set()
-    await asyncio.wait_for(stopping, 10)
-    await asyncio.wait_for(ended, 10)  # no error: it was stopped
+    await asyncio.wait_for(stopping, 60)
+    await asyncio.wait_for(ended, 60)  # no error: it was stopped
     assert hand.done == sent
     assert await committed(broker.address) == 1
 
@@ -141,7 +141,7 @@ async def test_a_stop_does_not_wait_for_ever_and_what_was_in_hand_comes_again(br
     one = role(broker.address, hand)
     await one.start()
     await until(lambda: hand.given)
-    await asyncio.wait_for(one.stop(), 10)
+    await asyncio.wait_for(one.stop(), 60)
     assert not await committed(broker.address)
     again = Hand()
     async with running(role(broker.address, again)):
@@ -161,7 +161,7 @@ async def test_one_that_gets_nowhere_ends_unless_there_is_a_known_reason(broker,
             await asyncio.wait_for(one.until_ended(), 1.5)
         excused = False
         with pytest.raises(Stalled) as stall:
-            await asyncio.wait_for(one.until_ended(), 20)
+            await asyncio.wait_for(one.until_ended(), 40)
         assert stall.value.partition == PARTITION
         hand.may.set()
 
@@ -174,7 +174,7 @@ async def test_a_broker_that_is_gone_ends_the_role(broker, producer) -> None:
         await until(lambda: hand.done)
         broker.stop()
         with pytest.raises(Stalled):
-            await asyncio.wait_for(one.until_ended(), 20)
+            await asyncio.wait_for(one.until_ended(), 40)
 
 
 async def test_a_broker_that_was_never_there_is_named(broker) -> None:

@@ -52,7 +52,7 @@ async def running(*apps):
             await app.stop()
 
 
-async def until(condition, timeout=20.0) -> None:
+async def until(condition, timeout=60.0) -> None:
     async with asyncio.timeout(timeout):
         while not condition():
             await asyncio.sleep(0.02)
@@ -123,7 +123,7 @@ async def test_an_error_in_an_agent_acknowledges_nothing_and_ends_the_role(broke
     bind(ours, hardened)
     async with running(stock, ours):
         with pytest.raises(LookupError, match="a defect"):
-            await asyncio.wait_for(ours.until_ended(), 20)
+            await asyncio.wait_for(ours.until_ended(), 40)
         await until(lambda: b"2" in handled)
         await stock.consumer.commit()
         assert await committed(broker.address, "stock") == 3
@@ -167,7 +167,7 @@ async def test_a_failed_delivery_ends_the_role_and_what_caused_it_is_not_acknowl
     async with running(*apps):
         stock, ours = apps
         with pytest.raises(TimeoutError, match="did not answer"):
-            await asyncio.wait_for(ours.until_ended(), 20)
+            await asyncio.wait_for(ours.until_ended(), 40)
         await until(lambda: handled[stock])
         await asyncio.sleep(0.2)
         await stock.consumer.commit()
@@ -238,7 +238,7 @@ async def test_a_consumer_that_gets_nowhere_ends(broker, producer, tmp_path) -> 
     bind(ours, agent)
     async with running(stock, ours):
         with pytest.raises(Stalled) as stall:
-            await asyncio.wait_for(ours.until_ended(), 20)
+            await asyncio.wait_for(ours.until_ended(), 40)
         assert stall.value.partition == PARTITION
         assert not stock.should_stop
         assert stock.crash_reason is None
@@ -262,7 +262,7 @@ async def test_a_role_that_waits_for_a_known_reason_is_left_alone(broker, produc
         assert app.crash_reason is None
         excused = False
         with pytest.raises(Stalled):
-            await asyncio.wait_for(app.until_ended(), 20)
+            await asyncio.wait_for(app.until_ended(), 40)
 
 
 async def test_a_broker_that_is_gone_ends_the_role(broker, producer) -> None:
@@ -279,7 +279,7 @@ async def test_a_broker_that_is_gone_ends_the_role(broker, producer) -> None:
         await until(lambda: seen)
         broker.stop()
         with pytest.raises(Stalled):
-            await asyncio.wait_for(app.until_ended(), 20)
+            await asyncio.wait_for(app.until_ended(), 40)
 
 
 async def test_nothing_listens_nothing_is_declared_and_nothing_is_written(

@@ -59,7 +59,7 @@ class System:
         self.task = asyncio.create_task(self.pipeline.run())
         try:
             ready = asyncio.create_task(self.pipeline.ready.wait())
-            await asyncio.wait({ready, self.task}, return_when=asyncio.FIRST_COMPLETED, timeout=30)
+            await asyncio.wait({ready, self.task}, return_when=asyncio.FIRST_COMPLETED, timeout=60)
             ready.cancel()
             if self.task.done():
                 await self.task
@@ -70,7 +70,7 @@ class System:
                 await self.task
 
 
-async def until(condition, timeout=30.0) -> None:
+async def until(condition, timeout=60.0) -> None:
     async with asyncio.timeout(timeout):
         while not await condition():
             await asyncio.sleep(0.02)
@@ -144,7 +144,7 @@ async def test_when_the_broker_forgets_everything_in_mid_run_nothing_is_lost(bro
         await store.enqueue([new(number) for number in range(count // 2, count)])  # accepted while nothing moves
         await feeding
         with pytest.raises(ExceptionGroup) as ended:  # the supervisor starts the process again
-            await asyncio.wait_for(asyncio.shield(first.task), 30)
+            await asyncio.wait_for(asyncio.shield(first.task), 60)
         assert ended.group_contains(Stalled)
     second = System(store, address)
     async with second.running():
@@ -182,7 +182,7 @@ async def test_rounds_under_a_stepped_clock_do_not_depend_on_who_came_first(brok
             rounds = 0
             while await store.open_count():
                 await system.pipeline.release_round()
-                await asyncio.wait_for(system.pipeline.rest(), 20)
+                await asyncio.wait_for(system.pipeline.rest(), 60)
                 rounds += 1
             assert rounds == 2
             folds.append([event.data for zone in "az" for event in await store.events(zone)])

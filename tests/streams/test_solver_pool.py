@@ -105,6 +105,6 @@ async def test_solvers_die_with_their_parent_however_it_ends(tmp_path) -> None:
         parent.kill()
         parent.wait()
         parent.stdout.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while solver.is_running() and solver.status() != psutil.STATUS_ZOMBIE:
             await asyncio.sleep(0.05)
