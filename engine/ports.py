@@ -244,6 +244,53 @@ class Look:
     seq: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody who signs in, by an id that tells nothing of them, and what they may do; the name is a person's row."""
+
+    id: str
+    role: str
+    zones: tuple[str, ...] | None
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A browser that somebody has signed in with; of its secret only the hash is kept."""
+
+    digest: str
+    account: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """What lets a program in; of its secret only the hash is kept. ``zones`` are roots of trees, ``None`` every zone."""
+
+    id: str
+    digest: str
+    name: str
+    scopes: tuple[str, ...]
+    zones: tuple[str, ...] | None
+    created_at: datetime
+    created_by: str
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Where events are sent: of which kinds and zones (none named: all), and since when no more."""
+
+    id: str
+    url: str
+    kinds: tuple[str, ...]
+    zones: tuple[str, ...]
+    created_at: datetime
+    created_by: str
+    suspended_at: datetime | None = None
+
+
 class Door(Protocol):
     """The inbox: where every command enters."""
 
@@ -409,6 +456,58 @@ class Archive(Protocol):
         ...
 
 
+class Access(Protocol):
+    """Who may come in, and where events go out."""
+
+    async def put_account(self, account: Account) -> None:
+        """Write what somebody may do; every session of theirs has it from then on."""
+        ...
+
+    async def account(self, account_id: str) -> Account | None:
+        """Somebody who has signed in before."""
+        ...
+
+    async def open_session(self, session: Session) -> None:
+        """Keep a session, and drop those that have expired."""
+        ...
+
+    async def session(self, digest: str) -> Session | None:
+        """A session that has not expired."""
+        ...
+
+    async def end_session(self, digest: str) -> None:
+        """Drop a session."""
+        ...
+
+    async def put_token(self, token: ApiToken) -> None:
+        """Keep a new token."""
+        ...
+
+    async def tokens(self) -> list[ApiToken]:
+        """All tokens, oldest first, those that no longer count as well."""
+        ...
+
+    async def token(self, digest: str) -> ApiToken | None:
+        """The token with this hash, while it counts."""
+        ...
+
+    async def revoke_token(self, token_id: str) -> bool:
+        """Let a token count no more; false when it is unknown or was revoked before."""
+        ...
+
+    async def put_subscription(self, subscription: Subscription) -> None:
+        """Write a subscription, a new one or a changed one."""
+        ...
+
+    async def subscriptions(self) -> list[Subscription]:
+        """All subscriptions, oldest first."""
+        ...
+
+    async def remove_subscription(self, subscription_id: str) -> bool:
+        """Drop a subscription; whether there was one."""
+        ...
+
+
 class ReadModel(Protocol):
     """Questions of the console, the command line and the intake."""
 
@@ -457,7 +556,7 @@ class ReadModel(Protocol):
         ...
 
 
-class Store(Door, Ledger, Consumers, Archive, ReadModel, Protocol):
+class Store(Door, Ledger, Consumers, Archive, Access, ReadModel, Protocol):
     """All of it, as ``ningju.ledger`` implements it."""
 
     async def close(self) -> None:

@@ -26,6 +26,7 @@ from engine.ports import (
 )
 from ningju.ledger import appends as batch
 from ningju.ledger.inspection import Closing, InboxRow, KeptLetter, ZoneImage
+from ningju.ledger.memory_access import MemoryAccess
 from ningju.ledger.memory_read_model import MemoryReadModel, names
 from ningju.ledger.settings import StoreSettings
 from ningju.ledger.stamping import known, stamped, submitted_request
@@ -59,12 +60,12 @@ class _Letter:
     closed_at: datetime | None = None
 
 
-class MemoryStore(MemoryReadModel):
+class MemoryStore(MemoryAccess, MemoryReadModel):
     """All ports of ``engine.ports.Store``, in one process and one event loop."""
 
     def __init__(self, clock: Clock, settings: StoreSettings | None = None) -> None:
-        super().__init__()
-        self._clock = clock
+        MemoryAccess.__init__(self, clock)
+        MemoryReadModel.__init__(self)
         self._settings = settings or StoreSettings()
         self._inbox: dict[UUID, _Inbox] = {}
         self._open: dict[int, UUID] = {}

@@ -7,6 +7,8 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from engine.ports import (
+    Account,
+    ApiToken,
     CommitUnknown,
     Conflict,
     DeadLetter,
@@ -22,13 +24,15 @@ from engine.ports import (
     Record,
     RequestQuery,
     RowChange,
+    Session,
     Snapshot,
     StoredPlan,
+    Subscription,
     Unavailable,
     ZoneAppend,
 )
+from ningju.ledger import access, archive, consumers, events, inbox, letters, read_model, tables
 from ningju.ledger import appends as batch
-from ningju.ledger import archive, consumers, events, inbox, letters, read_model, tables
 from ningju.ledger.database import Database, Result
 from ningju.ledger.inspection import Closing, InboxRow, KeptLetter, ZoneImage
 from ningju.ledger.settings import StoreSettings
@@ -198,6 +202,52 @@ class SqlStore:
 
     async def looks(self, *, before: int | None = None, limit: int = 50) -> list[Look]:
         return await self._read(lambda connection: archive.looks(connection, before, limit))
+
+    # ---------------------------------------------------------------------------------------------------------- access
+
+    async def put_account(self, account: Account) -> None:
+        await self._write_again(lambda connection: access.put_account(connection, account))
+
+    async def account(self, account_id: str) -> Account | None:
+        return await self._read(lambda connection: access.find_account(connection, account_id))
+
+    async def open_session(self, session: Session) -> None:
+        await self._write_again(
+            lambda connection: access.open_session(connection, session, self._database.now(connection))
+        )
+
+    async def session(self, digest: str) -> Session | None:
+        return await self._read(
+            lambda connection: access.find_session(connection, digest, self._database.now(connection))
+        )
+
+    async def end_session(self, digest: str) -> None:
+        await self._write_again(lambda connection: access.end_session(connection, digest))
+
+    async def put_token(self, token: ApiToken) -> None:
+        await self._database.write(lambda connection: access.put_token(connection, token))
+
+    async def tokens(self) -> list[ApiToken]:
+        return await self._read(access.tokens)
+
+    async def token(self, digest: str) -> ApiToken | None:
+        return await self._read(
+            lambda connection: access.find_token(connection, digest, self._database.now(connection))
+        )
+
+    async def revoke_token(self, token_id: str) -> bool:
+        return await self._database.write(
+            lambda connection: access.revoke_token(connection, token_id, self._database.now(connection))
+        )
+
+    async def put_subscription(self, subscription: Subscription) -> None:
+        await self._write_again(lambda connection: access.put_subscription(connection, subscription))
+
+    async def subscriptions(self) -> list[Subscription]:
+        return await self._read(access.subscriptions)
+
+    async def remove_subscription(self, subscription_id: str) -> bool:
+        return await self._database.write(lambda connection: access.remove_subscription(connection, subscription_id))
 
     # ------------------------------------------------------------------------------------------------------ read model
 

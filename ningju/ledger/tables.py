@@ -178,6 +178,54 @@ look = Table(
     sqlite_autoincrement=True,
 )
 
+account = Table(
+    "account",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("zones", Text),
+    Column("seen_at", BigInteger, nullable=False),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("ix_session_expires_at", "expires_at"),
+)
+
+api_token = Table(
+    "api_token",
+    metadata,
+    _counter("seq"),
+    Column("id", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("zones", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Index("uq_api_token_id", "id", unique=True),
+    Index("uq_api_token_digest", "digest", unique=True),
+    sqlite_autoincrement=True,
+)
+
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("kinds", Text, nullable=False),
+    Column("zones", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("suspended_at", BigInteger),
+)
+
 
 request_row = Table(
     "request_row",
