@@ -1,4 +1,4 @@
-"""The application that serves REST; the bootstrap hands in what stands behind it."""
+"""The application that serves REST and the operators' pages; the bootstrap hands in what stands behind it."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -7,11 +7,13 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
 
 from engine.ports import Clock, CommitUnknown, QueueFull, Store, Unavailable
 from ningju.console import catalogue, commands, feeds, health, reference, requests, roster, visits, zones
 from ningju.console.guard import LOCAL, Guard
 from ningju.console.metrics import Metrics
+from ningju.console.pages import now, queue
 from ningju.console.problems import Problem, on_http, on_invalid, on_port, on_problem
 from ningju.console.services import Services, Site
 
@@ -38,6 +40,9 @@ def create_app(store: Store, clock: Clock, services: Services | None = None, hos
     app.openapi = partial(reference.openapi, app)  # type: ignore[method-assign]
     app.state.site = Site(store, clock, services or Services())
     app.state.metrics = Metrics()
+    app.mount("/static", StaticFiles(packages=[("ningju.console", "static")]), "static")
+    for page in (now, queue):
+        app.include_router(page.router)
     for part in (requests, visits, zones, roster, catalogue, feeds, commands, health, reference):
         app.include_router(part.router)
     app.add_exception_handler(Problem, on_problem)

@@ -80,12 +80,14 @@ def command(
     *,
     correlation_id: UUID | None = None,
     persons: tuple[Person, ...] = (),
+    reason: str = "",
 ) -> NewCommand:
     """Wrap what a zone is asked to do in its envelope."""
     envelope = CommandEnvelope(
         command_id=command_id,
         zone=zone,
         actor=caller.actor,
+        reason=reason,
         correlation_id=correlation_id or command_id,
         received_at=site.clock.now(),
         command=asked,

@@ -2,22 +2,61 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated, Any, Protocol
 from uuid import UUID
 
 from fastapi import Depends, Request
 
 from engine.intake import Directory
-from engine.ports import Clock, Stats, Store
+from engine.ports import Clock, DeadLetter, Stats, Store
 from schemas.base import Frozen
+from schemas.views import ZoneView
 
 
 class Explain(Protocol):
     """Why a request is where it is; ``None`` when the zone does not have it."""
 
     def __call__(self, zone: str, request_id: UUID) -> Awaitable[Frozen | None]: ...
+
+
+class Letter(Protocol):
+    """A dead letter as it is kept."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def letter(self) -> DeadLetter: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def first_at(self) -> datetime: ...
+    @property
+    def last_at(self) -> datetime: ...
+    @property
+    def expires_at(self) -> datetime: ...
+
+
+class Letters(Protocol):
+    """Dead letters, looked at and dealt with. What cannot be done raises ``ValueError`` with what to do instead."""
+
+    async def newest(self, limit: int) -> Sequence[Letter]:
+        """Those that nobody has dealt with, newest first."""
+        ...
+
+    async def find(self, number: int) -> Letter | None:
+        """One that nobody has dealt with."""
+        ...
+
+    async def replay(self, number: int, by: str, raw: bytes | None = None) -> UUID:
+        """Send it through the door once more, or what ``raw`` makes of it; the new command's id."""
+        ...
+
+    async def discard(self, number: int, by: str, reason: str) -> None:
+        """Put it away."""
+        ...
 
 
 Readiness = Callable[[], Awaitable[Mapping[str, str]]]
@@ -33,6 +72,8 @@ class Services:
         Names each part that is not ready yet, with what it waits for; empty when all is well.
     explain
         Explains a request from its zone's state.
+    letters
+        Dead letters.
     stats
         Counters of the agents, for ``/metrics``.
     wait_s
@@ -45,6 +86,7 @@ class Services:
 
     ready: Readiness | None = None
     explain: Explain | None = None
+    letters: Letters | None = None
     stats: Stats = field(default_factory=Stats)
     wait_s: float = 5.0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -61,6 +103,7 @@ class Site:
         self.clock = clock
         self.services = services
         self._directory: Directory | None = None
+        self._views: dict[str, ZoneView] = {}
         self._seen = 0.0
         self._heads: dict[str, int] = {}
         self._looked = -1e9
@@ -69,9 +112,21 @@ class Site:
     async def directory(self, *, fresh: bool = False) -> Directory:
         """Give the directory of zones, at most five seconds old; ``fresh`` reads it again."""
         if fresh or self._directory is None or time.monotonic() - self._seen > self.STALE_S:
-            self._directory = Directory.of(await self.store.zones(), self._directory)
+            views = await self.store.zones()
+            self._views = {view.zone: view for view in sorted(views, key=lambda view: (view.level, view.zone))}
+            self._directory = Directory.of(views, self._directory)
             self._seen = time.monotonic()
         return self._directory
+
+    @property
+    def nowhere(self) -> Directory:
+        """The directory of no zones, for when the store is away."""
+        return Directory.of(())
+
+    async def views(self) -> Mapping[str, ZoneView]:
+        """Give the zones by id, districts first, as old as the directory at most."""
+        await self.directory()
+        return self._views
 
     async def version(self, zone: str) -> int | None:
         """Give a zone's version, ``None`` for a zone that nobody has configured; read it before the rows it is told with."""

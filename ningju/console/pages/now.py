@@ -1,0 +1,100 @@
+"""Now: what needs a person, each with its one next action, and how every zone fares."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from fastapi import Request
+from starlette.responses import RedirectResponse, Response
+
+from engine.ports import PortError, RequestQuery
+from ningju.console.pages.frame import HEADERS, AtFrame, Frame
+from ningju.console.pages.routing import pages
+from ningju.console.services import Site
+from schemas.request import RequestState
+from schemas.views import OfferView, RequestView
+
+router = pages()
+
+SHOWN = 24
+SOON = timedelta(minutes=10)
+OPEN = tuple(state for state in RequestState if not state.ended)
+
+ACTIONS = {
+    "needs_operator": "See why, and decide",
+    "response_overdue": "See why nobody was asked",
+    "crew_incomplete": "Find who could come",
+    "check_in_overdue": "Call the crew",
+    "finish_overdue": "Ask whether it is over",
+    "": "Look at it",
+}
+ORDER = ("needs_operator", "crew_incomplete", "check_in_overdue", "response_overdue", "finish_overdue")
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What the page shows, the same for everybody who looks."""
+
+    calls: tuple[RequestView, ...]
+    more_calls: bool
+    triage: int
+    expiring: tuple[OfferView, ...]
+    counts: Mapping[str, Mapping[RequestState, int]]
+    letters: int
+    open_commands: int
+    waiting: Mapping[str, str]
+    figures: Mapping[str, float]
+
+    @property
+    def total(self) -> Mapping[RequestState, int]:
+        """All zones together."""
+        return {state: sum(zone.get(state, 0) for zone in self.counts.values()) for state in OPEN}
+
+
+@router.get("/")
+async def begin(request: Request) -> Response:
+    """The console begins with what needs a person."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"/now{query}", 307, HEADERS)
+
+
+@router.get("/now")
+async def show(frame: AtFrame) -> Response:
+    """The page."""
+    board = await look(frame.site)
+    return frame.page("now.html", title="Now", **content(frame, board))
+
+
+def content(frame: Frame, board: Board) -> dict[str, Any]:
+    """What the page's template wants."""
+    zones = [zone for zone in frame.views if zone in board.counts] or list(frame.views)
+    return {"board": board, "states": OPEN, "zones": zones, "action": action}
+
+
+def action(row: RequestView) -> str:
+    """The one next thing to do about a request."""
+    return next((ACTIONS[alarm] for alarm in ORDER if alarm in row.alarms), ACTIONS[""])
+
+
+async def look(site: Site) -> Board:
+    """Ask the read model once; every question has an index, none counts what has ended."""
+    store, now = site.store, site.clock.now()
+    calls = await store.requests(RequestQuery(order="urgent", alarmed=True, guests=True, limit=SHOWN))
+    counts = await store.counts(only_open=True)
+    try:
+        waiting = dict(await site.services.ready()) if site.services.ready else {}
+    except PortError as error:
+        waiting = {"store": str(error)}
+    letters = await site.services.letters.newest(100) if site.services.letters else []
+    return Board(
+        calls=calls.rows,
+        more_calls=calls.next is not None,
+        triage=sum(zone.get(RequestState.RECEIVED, 0) for zone in counts.values()),
+        expiring=tuple(await store.expiring(now + SOON, 12)),
+        counts=counts,
+        letters=len(letters),
+        open_commands=await store.open_count(),
+        waiting=waiting,
+        figures=dict(site.services.stats.values),
+    )

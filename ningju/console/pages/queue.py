@@ -1,0 +1,227 @@
+"""The queue: filtered, ordered, searched, page by page, all by its address; and triage of several at once."""
+
+import re
+from collections import Counter
+from datetime import timedelta
+from uuid import UUID
+
+from starlette.responses import Response
+
+from engine.ports import Page, RequestOrder, RequestQuery
+from ningju.console.pages.frame import AtFrame, Frame
+from ningju.console.pages.orders import Form, form_of, order
+from ningju.console.pages.routing import pages
+from ningju.console.pages.speech import ALARMS
+from schemas.commands import CancelRequest, ChangeRequest, Command, TriageRequest
+from schemas.request import RequestState
+from schemas.views import RequestView
+
+router = pages()
+
+ROWS = 50
+AT_ONCE = 50
+ORDERS = {"urgent": "Most urgent first", "oldest": "Oldest first", "newest": "Newest first"}
+AGES = {"2h": timedelta(hours=2), "1d": timedelta(days=1), "3d": timedelta(days=3), "7d": timedelta(days=7)}
+VIEWS: tuple[tuple[str, str, dict[str, str]], ...] = (
+    ("open", "All that is open", {}),
+    ("alarms", "Needs you", {"alarm": "any"}),
+    ("triage", "To triage", {"state": "received"}),
+    ("waiting", "Waiting longest", {"state": "queued", "order": "oldest"}),
+    ("referred", "In another zone", {"state": "referred"}),
+    ("ended", "Ended lately", {"state": "ended", "order": "newest"}),
+)
+_PREFIX = re.compile(r"[0-9a-f]{4,8}(-[0-9a-f-]{0,28})?")
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+
+BULK = {
+    "accept": "Accept into the queue",
+    "refuse": "Refuse",
+    "cancel": "Cancel",
+    "priority": "Change the priority",
+}
+NEEDS_REASON = frozenset({"refuse", "cancel"})
+
+
+class Filter:
+    """What the address asks for; what it asks for wrongly does not count."""
+
+    def __init__(self, frame: Frame) -> None:
+        asked = dict(frame.request.query_params)
+        preset = next((fields for name, _, fields in VIEWS if name == asked.get("view")), {})
+        asked = {**preset, **{name: value for name, value in asked.items() if value}}
+        self.zone = asked.get("zone", "") if asked.get("zone") in frame.views else ""
+        self.state = asked.get("state", "")
+        if self.state not in {*map(str, RequestState), "ended"}:
+            self.state = ""
+        self.service = asked.get("service", "") if _CODE.fullmatch(asked.get("service", "")) else ""
+        self.alarm = asked.get("alarm", "") if asked.get("alarm") in {*ALARMS, "any"} else ""
+        self.age = asked.get("age", "") if asked.get("age") in AGES else ""
+        self.text = asked.get("q", "").strip()[:64]
+        self.order = asked.get("order", "") if asked.get("order") in ORDERS else ""
+        self.cursor = asked.get("cursor") or None
+
+    @property
+    def states(self) -> tuple[RequestState, ...]:
+        """States that are asked for; none asks for all."""
+        if self.state == "ended":
+            return tuple(state for state in RequestState if state.ended)
+        return (RequestState(self.state),) if self.state else ()
+
+    @property
+    def view(self) -> str:
+        """The prepared view that this is, if it is one."""
+        mine = {"state": self.state, "order": self.order, "alarm": self.alarm}
+        mine = {name: value for name, value in mine.items() if value}
+        if self.zone or self.service or self.age or self.text:
+            return ""
+        return next((name for name, _, fields in VIEWS if fields == mine), "")
+
+    @property
+    def by_id(self) -> bool:
+        """Whether the text looks like the beginning of a request's id."""
+        return bool(_PREFIX.fullmatch(self.text.lower()))
+
+    def query(self, frame: Frame, *, by_id: bool) -> RequestQuery:
+        """The question to the read model."""
+        states = self.states
+        ended = any(state.ended for state in states)
+        code = self.text if self.text and not by_id else None
+        return RequestQuery(
+            zone=self.zone or None,
+            states=states,
+            service_type=self.service or None,
+            guests=bool(self.zone),
+            only_open=not (ended or self.text),
+            alarmed=self.alarm == "any",
+            alarm=None if self.alarm in ("", "any") else self.alarm,  # type: ignore[arg-type]
+            beneficiary=code if code is None or _CODE.fullmatch(code) else "-",
+            id_prefix=self.text.lower() if by_id else "",
+            created_before=frame.now - AGES[self.age] if self.age else None,
+            order=self._order(ended),
+            cursor=self.cursor,
+            limit=ROWS,
+        )
+
+    def _order(self, ended: bool) -> RequestOrder:
+        if ended or self.text:
+            return "oldest" if self.order == "oldest" else "newest"
+        return self.order or "urgent"  # type: ignore[return-value]
+
+
+@router.get("/queue")
+async def show(frame: AtFrame) -> Response:
+    """The page."""
+    which = Filter(frame)
+    page = await _page(frame, which, by_id=which.by_id)
+    if which.by_id and not page.rows:  # codes of beneficiaries may look like the beginning of an id
+        page = await _page(frame, which, by_id=False)
+    if len(page.rows) == 1 and which.text and which.cursor is None:
+        return frame.go(f"/request/{page.rows[0].request_id}")
+    return frame.page(
+        "queue.html",
+        title="Queue",
+        which=which,
+        rows=page.rows,
+        next=page.next,
+        twice=twice(page.rows),
+        queue_views=VIEWS,
+        orders=ORDERS,
+        ages=AGES,
+        states=tuple(RequestState),
+        alarms=ALARMS,
+        services=_services(frame),
+        bulk=BULK,
+        done=_done(frame),
+    )
+
+
+async def _page(frame: Frame, which: Filter, *, by_id: bool) -> Page:
+    try:
+        return await frame.site.store.requests(which.query(frame, by_id=by_id))
+    except ValueError:  # a cursor that no page gave
+        which.cursor = None
+        return await frame.site.store.requests(which.query(frame, by_id=by_id))
+
+
+def twice(rows: tuple[RequestView, ...]) -> frozenset[UUID]:
+    """Requests whose beneficiary asks for the same service more than once: they may be one need."""
+    open_rows = [row for row in rows if row.beneficiary and not row.state.ended and row.referral is None]
+    counted = Counter((row.beneficiary, row.service_type) for row in open_rows)
+    return frozenset(row.request_id for row in open_rows if counted[row.beneficiary, row.service_type] > 1)
+
+
+def _services(frame: Frame) -> list[tuple[str, str]]:
+    names = {item.id for view in frame.views.values() for item in view.service_types}
+    return sorted(((name, frame.speech.service("", name)) for name in names), key=lambda pair: pair[1])
+
+
+def _done(frame: Frame) -> tuple[int, int] | None:
+    found = re.fullmatch(r"(\d{1,4})-(\d{1,4})", frame.request.query_params.get("done", ""))
+    return (int(found[1]), int(found[2])) if found else None
+
+
+@router.post("/queue")
+async def change_many(frame: AtFrame) -> Response:
+    """Do one thing to several requests: first shown what it would do, then done."""
+    form = await form_of(frame)
+    rows = [row for row in await _chosen(frame, form) if row is not None]
+    what = form.one("what") if form.one("what") in BULK else "accept"
+    fits = [row for row in rows if _fits(row, what)]
+    missing = what in NEEDS_REASON and not form.reason()
+    if form.one("sure") != "yes" or missing or not fits:
+        return frame.page(
+            "queue_preview.html",
+            title="Preview",
+            rows=rows,
+            fits={row.request_id for row in fits},
+            what=what,
+            does=BULK[what],
+            missing=missing and form.one("sure") == "yes",
+            reason=form.one("reason"),
+            needs_reason=what in NEEDS_REASON,
+            priority=_priority(form),
+            back=_back(form),
+        )
+    said = [
+        await order(frame, form, row.zone, _asked(row, what, form), correlation_id=row.request_id, part=str(n))
+        for n, row in enumerate(fits)
+    ]
+    outcomes = await frame.site.store.outcomes(said)
+    done = sum(outcome.status == "accepted" for outcome in outcomes.values())
+    back = _back(form)
+    return frame.go(f"{back}{'&' if '?' in back else '?'}done={done}-{len(said)}")
+
+
+async def _chosen(frame: Frame, form: Form) -> list[RequestView | None]:
+    rows: list[RequestView | None] = []
+    for text in dict.fromkeys(form.many("id")[:AT_ONCE]):
+        try:
+            rows.append(next(iter(await frame.site.store.request(UUID(text))), None))
+        except ValueError:
+            continue
+    return rows
+
+
+def _back(form: Form) -> str:
+    """Where the queue was; never out of this site."""
+    back = form.one("back")
+    return back if back == "/queue" or back.startswith("/queue?") else "/queue"
+
+
+def _fits(row: RequestView, what: str) -> bool:
+    if what in ("accept", "refuse"):
+        return row.state is RequestState.RECEIVED
+    return not row.state.ended and row.state is not RequestState.UNDER_WAY
+
+
+def _priority(form: Form) -> int:
+    text = form.one("priority")
+    return int(text) if text in {"1", "2", "3", "4", "5"} else 3
+
+
+def _asked(row: RequestView, what: str, form: Form) -> Command:
+    if what == "cancel":
+        return CancelRequest(request_id=row.request_id, reason=form.reason())
+    if what == "priority":
+        return ChangeRequest(request_id=row.request_id, priority=_priority(form), reason=form.reason())
+    return TriageRequest(request_id=row.request_id, accept=what == "accept", reason=form.reason())

@@ -1,0 +1,75 @@
+"""What holds for every page: languages, headers that keep strangers' code out, hostile text, no outside address."""
+
+import re
+
+import pytest
+
+from schemas.request import RequestState
+from tests.console.world import NOW, World, label, offer_of, offered, service, zone_view
+
+HOSTILE = '"><script>alert(1)</script>&lt;{{ 7*7 }}'
+PAGES = ("/now", "/queue", "/queue?view=ended")
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize(("language", "other"), [("zh", "en"), ("en", "zh")])
+async def test_a_page_is_there_in_both_languages(world: World, path: str, language: str, other: str) -> None:
+    mark = "&" if "?" in path else "?"
+    answer = await world.client.get(f"{path}{mark}lang={language}")
+    assert answer.status_code == 200, answer.text
+    assert f'<html lang="{"zh-CN" if language == "zh" else "en"}"' in answer.text
+    assert ("调度员" in answer.text) is (language == "zh")
+    assert f"lang={other}" in answer.text
+    again = await world.client.get(path, headers={"Accept-Language": other})  # the choice is remembered
+    assert ("调度员" in again.text) is (language == "zh")
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/queue?q=zzzz", "/queue?zone=atlantis&state=x&age=9&order=1&cursor=x"])
+async def test_a_page_loads_nothing_from_outside_and_runs_nothing_inline(world: World, path: str) -> None:
+    await world.show(offered(alarms=("needs_operator",)))
+    answer = await world.client.get(path)
+    assert answer.status_code == 200
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"https?://|<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=\"/static/)", answer.text)
+
+
+async def test_hostile_text_stays_text(world: World) -> None:
+    await world.show(
+        zone_view("evil", 121.5, service().changed(name=label(HOSTILE))),
+        offered("evil", alarms=("needs_operator",), reason=HOSTILE),
+    )
+    for path in ("/now", "/queue", "/queue?q=%22%3E%3Cscript%3E"):
+        text = (await world.client.get(path)).text
+        assert "<script>alert" not in text
+        assert '"><script' not in text
+
+
+async def test_the_root_leads_to_what_needs_a_person(world: World) -> None:
+    answer = await world.client.get("/?lang=en")
+    assert (answer.status_code, answer.headers["location"]) == (307, "/now?lang=en")
+
+
+async def test_now_has_what_needs_a_person_first_and_links_that_count(world: World) -> None:
+    await world.show(
+        offered(name="calm"),
+        offered(name="lost", alarms=("needs_operator",), state=RequestState.QUEUED, visit=None),
+        offered(name="new", state=RequestState.RECEIVED, visit=None),
+    )
+    text = (await world.client.get("/now?lang=en")).text
+    assert "Triage 1 new requests" in text
+    assert text.count("See why, and decide</a>") == 1
+    assert 'href="/queue?zone=north&amp;state=offered"' in text
+    assert "Nothing needs you" not in text
+
+
+async def test_an_empty_town_says_so(world: World) -> None:
+    assert "Nothing needs you at this moment." in (await world.client.get("/now?lang=en")).text
+    assert "No request is like this." in (await world.client.get("/queue?lang=en")).text
+
+
+async def test_an_offer_about_to_expire_is_on_the_page(world: World) -> None:
+    row = offered()
+    await world.show(row, offer_of(row).changed(expires_at=NOW.replace(minute=9)))
+    assert "in 9 min" in (await world.client.get("/now?lang=en")).text

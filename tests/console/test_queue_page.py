@@ -1,0 +1,139 @@
+"""The queue's page: every filter lives in the address, several are dealt with at once, after a preview."""
+
+from datetime import timedelta
+
+import pytest
+
+from schemas.base import derive_id
+from schemas.commands import ChangeRequest, TriageRequest
+from schemas.request import RequestState
+from schemas.views import RequestView
+from tests.console.world import NOW, World, offered
+
+
+def waiting(name: str, **fields: object) -> RequestView:
+    return offered(name=name, **({"state": RequestState.QUEUED, "visit": None} | fields))  # type: ignore[arg-type]
+
+
+async def shown(world: World, address: str) -> list[str]:
+    """Ids of the rows, in order."""
+    text = (await world.client.get(address)).text
+    return [part[:36] for part in text.split('data-request="')[1:]]
+
+
+def ids(*rows: RequestView) -> list[str]:
+    return [str(row.request_id) for row in rows]
+
+
+async def test_the_most_urgent_stands_first_and_what_has_ended_is_not_there(world: World) -> None:
+    calm, alarm = waiting("calm"), waiting("alarm", alarms=("response_overdue",), priority=1)
+    ended = waiting("ended", state=RequestState.DONE)
+    await world.show(calm, alarm, ended)
+    assert await shown(world, "/queue") == ids(alarm, calm)
+    assert await shown(world, "/queue?view=alarms") == ids(alarm)
+    assert await shown(world, "/queue?view=ended") == ids(ended)
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("zone=south", "south"),
+        ("state=received", "new"),
+        ("service=talk", "talk"),
+        ("alarm=crew_incomplete", "crew"),
+        ("age=1d", "old"),
+    ],
+)
+async def test_filters_live_in_the_address(world: World, query: str, name: str) -> None:
+    rows = {
+        "south": waiting("south").changed(zone="south"),
+        "new": waiting("new", state=RequestState.RECEIVED),
+        "talk": waiting("talk", service_type="talk"),
+        "crew": waiting("crew", alarms=("crew_incomplete",)),
+        "old": waiting("old", created_at=NOW - timedelta(days=2)),
+    }
+    await world.show(*rows.values())
+    assert await shown(world, f"/queue?{query}") == ids(rows[name])
+
+
+async def test_a_number_or_a_code_leads_to_the_request(world: World) -> None:
+    row, other = waiting("a", beneficiary="b-17"), waiting("b", beneficiary="beef01")
+    await world.show(row, other)
+    found = await world.client.get(f"/queue?q={str(row.request_id)[:8]}")
+    assert (found.status_code, found.headers["location"]) == (303, f"/request/{row.request_id}")
+    assert (await world.client.get("/queue?q=b-17")).headers["location"] == f"/request/{row.request_id}"
+    assert (await world.client.get("/queue?q=beef01")).headers["location"] == f"/request/{other.request_id}"
+
+
+async def test_pages_follow_one_another_without_gap_or_repetition(world: World) -> None:
+    rows = [waiting(f"n{n}", respond_by=NOW + timedelta(minutes=n)) for n in range(120)]
+    await world.show(*rows)
+    seen, address = [], "/queue?order=urgent"
+    while address:
+        text = (await world.client.get(address)).text
+        seen += [part[:36] for part in text.split('data-request="')[1:]]
+        address = text.split('rel="next" href="')[1].split('"')[0].replace("&amp;", "&") if 'rel="next"' in text else ""
+    assert seen == ids(*rows)
+
+
+async def test_what_may_be_one_need_is_marked(world: World) -> None:
+    await world.show(waiting("a", beneficiary="b-1"), waiting("b", beneficiary="b-1"), waiting("c", beneficiary="b-2"))
+    text = (await world.client.get("/queue?lang=en")).text
+    assert text.count("Twice?") == 2
+
+
+async def test_several_are_triaged_after_a_preview(world: World) -> None:
+    new = [waiting(name, state=RequestState.RECEIVED) for name in ("a", "b")]
+    begun = waiting("c", state=RequestState.QUEUED)
+    await world.show(*new, begun)
+    form = {"id": ids(*new, begun), "what": "accept", "key": "k1", "back": "/queue?state=received"}
+    preview = await world.client.post("/queue?lang=en", data=form)
+    assert "Accept into the queue: 2 requests" in preview.text
+    assert "stays as it is" in preview.text
+    assert await world.open() == []
+
+    done = await world.client.post("/queue", data=form | {"sure": "yes"})
+    assert done.status_code == 303
+    assert done.headers["location"] == "/queue?state=received&done=0-2"  # nobody has decided yet
+    sent = [command.command for command in await world.open()]
+    assert sent == [TriageRequest(request_id=row.request_id, accept=True) for row in new]
+    await world.client.post("/queue", data=form | {"sure": "yes"})
+    assert len(await world.open()) == 2, "the same form twice is one order"
+
+
+async def test_a_refusal_without_a_reason_is_not_sent(world: World) -> None:
+    row = waiting("a", state=RequestState.RECEIVED)
+    await world.show(row)
+    form = {"id": ids(row), "what": "refuse", "sure": "yes", "key": "k"}
+    assert "Say why" in (await world.client.post("/queue?lang=en", data=form)).text
+    assert await world.open() == []
+    await world.client.post("/queue", data=form | {"reason": "out of scope, call 13912345678"})
+    (sent,) = await world.open()
+    assert isinstance(sent.command, TriageRequest)
+    assert not sent.command.accept
+    assert sent.command.reason.startswith("out of scope")
+    assert "13912345678" not in sent.command.reason
+    assert sent.actor.kind == "operator"
+
+
+async def test_a_priority_is_changed_for_several(world: World) -> None:
+    row = waiting("a")
+    await world.show(row)
+    form = {"id": ids(row), "what": "priority", "priority": "5", "sure": "yes", "key": "k"}
+    await world.client.post("/queue", data=form)
+    (sent,) = await world.open()
+    assert sent.command == ChangeRequest(request_id=row.request_id, priority=5)
+
+
+@pytest.mark.parametrize("back", ["//evil.example", "https://evil.example", "/queue/../x", "javascript:1", ""])
+async def test_a_form_leads_nowhere_else(world: World, back: str) -> None:
+    row = waiting("a", state=RequestState.RECEIVED)
+    await world.show(row)
+    form = {"id": ids(row), "what": "accept", "sure": "yes", "key": "k", "back": back}
+    assert (await world.client.post("/queue", data=form)).headers["location"] == "/queue?done=0-1"
+
+
+async def test_nonsense_is_not_understood_and_does_no_harm(world: World) -> None:
+    answer = await world.client.post("/queue?lang=en", data={"id": ["x", str(derive_id("nobody"))], "what": "explode"})
+    assert "None was chosen." in answer.text
+    assert (await world.client.post("/queue", content=b"\xff" * 300_000)).status_code == 200
