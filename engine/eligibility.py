@@ -341,6 +341,7 @@ def judge(
     start: datetime,
     crew: Sequence[tuple[str, int]],
     asking: bool = True,
+    waived: Collection[Rule] = (),
 ) -> dict[str, Rule | None]:
     """Ask every hard rule about people for seats of one visit.
 
@@ -348,6 +349,8 @@ def judge(
     ----------
     crew
         Pairs (volunteer, demand); all must be in the roster.
+    waived
+        Rules that are not asked.
 
     Returns
     -------
@@ -365,4 +368,4 @@ def judge(
     teams = sorted({person.team for person in people} | {team})
     commitments = tuple(item for name in names for item in build_commitments(name, frame, without=without))
     problem = frame.problem((visit,), people, tuple(p.Team(id=name) for name in teams), commitments)
-    return rules.violations(problem, visit.id, frame.second(start), crew)
+    return rules.violations(problem, visit.id, frame.second(start), crew, waived)

@@ -12,6 +12,21 @@ from schemas.request import Need, Referral, RequestSpec, Stars, Windows
 from schemas.roster import Team, Volunteer
 from schemas.zone import Policy, ZoneConfig
 
+WaivableRule = Literal[
+    "zone",
+    "one_team",
+    "declined_before",
+    "withdrew_before",
+    "reach",
+    "service_reach",
+    "quiet_hours",
+    "availability",
+    "daily_limit",
+    "weekly_limit",
+    "offers_limit",
+]
+"""Rules that an operator may waive with a reason; the others keep people safe, or are the request's own."""
+
 
 class ConfigureZone(Frozen):
     """Set the zone's place in the tree and its policy."""
@@ -165,6 +180,50 @@ class RateVisit(Frozen):
     stars: Stars
 
 
+class AssignedSeat(Frozen):
+    """One head that an operator chose: which demand it sits for, and who."""
+
+    demand: Annotated[int, Field(ge=0)]
+    volunteer: Identifier
+
+
+class AssignCrew(Frozen):
+    """An operator's choice of people, team and time, instead of the matcher's.
+
+    With ``agreed`` the people have said yes already (on the phone), else they are asked. ``waived`` names the rules that
+    this may break; those that keep people safe cannot be waived. ``seen`` is the version of the request that the
+    operator saw: what has changed since is not overwritten.
+    """
+
+    kind: Literal["assign_crew"] = "assign_crew"
+    request_id: UUID
+    team: Identifier
+    start: Moment
+    seats: Annotated[tuple[AssignedSeat, ...], Field(min_length=1, max_length=20)]
+    agreed: bool = False
+    waived: Annotated[tuple[WaivableRule, ...], Field(max_length=20)] = ()
+    seen: Annotated[int, Field(ge=0)] | None = None
+    reason: Reason = ""
+
+
+class ReleaseVisit(Frozen):
+    """Give a visit up and have the request matched anew; everybody who was asked or has accepted is told."""
+
+    kind: Literal["release_visit"] = "release_visit"
+    request_id: UUID
+    seen: Annotated[int, Field(ge=0)] | None = None
+    reason: Reason = ""
+
+
+class ReferRequest(Frozen):
+    """Hand a request on to the next zone that could serve it, without waiting for the engine to find that nobody can."""
+
+    kind: Literal["refer_request"] = "refer_request"
+    request_id: UUID
+    seen: Annotated[int, Field(ge=0)] | None = None
+    reason: Reason = ""
+
+
 class AdmitReferral(Frozen):
     """Saga: serve a request for its origin."""
 
@@ -222,6 +281,9 @@ Command = Annotated[
     | FinishVisit
     | ReportNoShow
     | RateVisit
+    | AssignCrew
+    | ReleaseVisit
+    | ReferRequest
     | AdmitReferral
     | EndReferral
     | CancelReferral

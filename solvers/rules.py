@@ -4,7 +4,7 @@ A rule takes rows (demands of visits), people and starts that broadcast together
 function serves a block of visits x volunteers, a list of pairs, and one visit with a handful of people.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
@@ -204,11 +204,13 @@ TIMED: tuple[tuple[Rule, Check], ...] = (
 ORDER: tuple[tuple[Rule, Check], ...] = ALWAYS + tuple(item for item in TIMED if item not in ALWAYS)
 
 
-def first_failing(a: Arrays, row: Ints, who: Ints, start: Ints) -> Ints:
-    """Position in ``ORDER`` of the first rule that fails, -1 where all pass; arrays broadcast."""
+def first_failing(a: Arrays, row: Ints, who: Ints, start: Ints, waived: Collection[Rule] = ()) -> Ints:
+    """Position in ``ORDER`` of the first rule that fails and is not waived, -1 where none does; arrays broadcast."""
     shape = np.broadcast_shapes(np.shape(row), np.shape(who), np.shape(start))
     found = np.full(shape, -1, dtype=np.int64)
-    for position, (_, check) in enumerate(ORDER):
+    for position, (rule, check) in enumerate(ORDER):
+        if rule in waived:
+            continue
         fails = check(a, row, who, start)
         if fails.any():
             found[np.broadcast_to(fails, shape) & (found < 0)] = position
@@ -216,7 +218,11 @@ def first_failing(a: Arrays, row: Ints, who: Ints, start: Ints) -> Ints:
 
 
 def violations(
-    problem: Problem | Arrays, visit_id: str, start: int, crew: Sequence[tuple[str, int]]
+    problem: Problem | Arrays,
+    visit_id: str,
+    start: int,
+    crew: Sequence[tuple[str, int]],
+    waived: Collection[Rule] = (),
 ) -> dict[str, Rule | None]:
     """Judge people for seats of one visit at a given start.
 
@@ -226,6 +232,8 @@ def violations(
         The problem, or its arrays where many visits of one problem are judged.
     crew
         Pairs (volunteer, demand) that are to be added. Who holds the same seat already is not judged again.
+    waived
+        Rules that are not asked.
 
     Returns
     -------
@@ -253,7 +261,7 @@ def violations(
         return found
     who = np.array([a.volunteer_index[name] for name, _ in asked], dtype=np.int64)
     row = np.array([demand for _, demand in asked], dtype=np.int64) + a.first_row[visit]
-    failing = first_failing(a, row, who, np.full(len(asked), start, dtype=np.int64))
+    failing = first_failing(a, row, who, np.full(len(asked), start, dtype=np.int64), waived)
     lead = int(a.team[who[0]])
     seated = {name for _, _, name in a.filled[visit].seats}
     for (name, _), person, position in zip(asked, who.tolist(), failing.tolist(), strict=True):
@@ -261,7 +269,7 @@ def violations(
             found[name] = ORDER[position][0]
         elif name in seated:
             found[name] = found[name] or "overlap"
-        elif a.one_team[visit] and int(a.team[person]) != lead:
+        elif a.one_team[visit] and "one_team" not in waived and int(a.team[person]) != lead:
             found[name] = found[name] or "one_team"
         seated.add(name)
     return found

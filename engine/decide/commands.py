@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from engine.decide.by_hand import assign, hand_on, put_back
 from engine.decide.draft import Accepted, Draft, Refused, Rejected
 from engine.decide.offers import accept, decline, withdraw
 from engine.decide.plans import propose
@@ -15,6 +16,7 @@ from engine.zone import Zone
 from schemas.commands import (
     AcceptOffer,
     AdmitReferral,
+    AssignCrew,
     CancelReferral,
     CancelRequest,
     ChangeCatalogue,
@@ -28,6 +30,8 @@ from schemas.commands import (
     FinishVisit,
     ProposePlan,
     RateVisit,
+    ReferRequest,
+    ReleaseVisit,
     ReportNoShow,
     SubmitRequest,
     Tick,
@@ -75,6 +79,9 @@ _BY_ACTOR: dict[type[Command], Callable[[Draft, Actor, Any], None]] = {
     FinishVisit: finish_visit,
     ReportNoShow: no_show,
     RateVisit: rate,
+    AssignCrew: assign,
+    ReleaseVisit: put_back,
+    ReferRequest: hand_on,
 }
 """Commands that only some may give."""
 

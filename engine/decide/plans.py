@@ -103,14 +103,14 @@ def _adopt(draft: Draft, before: Zone, item: ProposedVisit) -> str | None:
         return reason
     if kept is None:
         release(draft, item.request_id, "replanned")
-        seats = tuple(_heads(need))
+        seats = tuple(heads(need))
         draft.emit(
             VisitPlanned(
                 request_id=item.request_id, visit_id=planned.visit_id, team=item.team, window=window, seats=seats
             )
         )
     for seat, proposed in zip(chosen, item.seats, strict=True):
-        _offer(draft, item.request_id, need, seat, proposed.volunteer, team.leader)
+        offer(draft, item.request_id, need, seat, proposed.volunteer, team.leader)
     return None
 
 
@@ -135,7 +135,7 @@ def _seats(
         free = [(index, seat.demand) for index, seat in enumerate(kept.seats) if seat.state == "empty"]
         free += [(index, kept.seats[index].demand) for index in again]
     else:
-        free = list(enumerate(_heads(need)))
+        free = list(enumerate(heads(need)))
     chosen: list[int] = []
     for seat in proposed:
         found = next((index for index, demand in free if demand == seat.demand and index not in chosen), None)
@@ -145,7 +145,7 @@ def _seats(
     return chosen
 
 
-def _heads(need: Need) -> list[int]:
+def heads(need: Need) -> list[int]:
     """The demand that each seat of the crew sits for."""
     return [index for index, demand in enumerate(need.demands) for _ in range(demand.heads)]
 
@@ -169,22 +169,37 @@ def _fit(
     return next((f"{rule}: {name}" for name, rule in judged.items() if rule is not None), None)
 
 
-def _offer(draft: Draft, request_id: UUID, need: Need, seat: int, volunteer: str, leader: str | None) -> None:
-    """Offer one seat, to the volunteer or to the leader who answers for the team."""
+def offer(
+    draft: Draft, request_id: UUID, need: Need, seat: int, volunteer: str, leader: str | None, *, agreed: bool = False
+) -> UUID:
+    """Offer one seat, to the volunteer or to the leader who answers for the team.
+
+    Parameters
+    ----------
+    agreed
+        Whether the answer is known already: then the offer need not leave time for one.
+
+    Returns
+    -------
+    UUID
+        The offer's id.
+    """
     visit = visit_of(draft, request_id)
     by = cut_off(draft.zone.policy, need, draft.zone.requests[request_id].since, visit.window.start)
+    offer_id = derive_id("offer", visit.visit_id, seat, volunteer, draft.zone.version + 1)
     draft.emit(
         SeatOffered(
             request_id=request_id,
             visit_id=visit.visit_id,
-            offer_id=derive_id("offer", visit.visit_id, seat, volunteer, draft.zone.version + 1),
+            offer_id=offer_id,
             seat=seat,
             volunteer=volunteer,
             asked=leader if leader is not None and need.offered_to == "leader" else volunteer,
-            expires_at=offer_expiry(draft.zone.policy, need, draft.now, by),
+            expires_at=visit.window.start if agreed else offer_expiry(draft.zone.policy, need, draft.now, by),
             service_type=need.service_type,
             place=need.place,
             window=visit.window,
         )
     )
     draft.clear(request_id, "response_overdue")
+    return offer_id

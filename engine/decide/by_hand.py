@@ -1,0 +1,183 @@
+"""What an operator decides instead of the matcher: who goes, that nobody goes yet, that another zone should."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import get_args
+
+from engine.deadlines import next_hop, seconds
+from engine.decide.crews import complete, give_up, release, settle, too_late_to_ask, vacate, visit_of
+from engine.decide.draft import Draft, Refused
+from engine.decide.offers import STAFF
+from engine.decide.plans import heads, next_visit_id, offer
+from engine.decide.referrals import refer
+from engine.eligibility import judge
+from engine.zone import RequestRecord, VisitRecord, Zone
+from schemas.commands import AssignCrew, AssignedSeat, ReferRequest, ReleaseVisit, WaivableRule
+from schemas.envelope import Actor
+from schemas.events import SeatAccepted, VisitPlanned
+from schemas.place import TimeWindow
+from schemas.plan import Rule
+from schemas.request import Need, RequestState
+
+WAIVABLE = frozenset(get_args(WaivableRule))
+FOLLOWS: dict[Rule, tuple[Rule, ...]] = {"skill": ("level", "expired_qualification")}
+"""Who lacks the first lacks the others, too: they need not be named."""
+
+HERE = frozenset({RequestState.QUEUED, RequestState.OFFERED, RequestState.ACCEPTED})
+
+
+def broken(
+    zone: Zone,
+    record: RequestRecord,
+    now: datetime,
+    *,
+    team: str,
+    start: datetime,
+    seats: Collection[AssignedSeat],
+    agreed: bool = False,
+) -> dict[str, tuple[Rule, ...]]:
+    """Every rule that an assignment would break, by person; who breaks none is not named."""
+    crew = [(seat.volunteer, seat.demand) for seat in seats]
+    waived: set[Rule] = set()
+    found: dict[str, list[Rule]] = {}
+    while failing := {
+        name: rule for name, rule in _judged(zone, record, now, team, start, crew, agreed, waived).items() if rule
+    }:
+        for name, rule in failing.items():
+            if rule not in found.setdefault(name, []):
+                found[name].append(rule)
+        if set(failing.values()) <= waived:  # two seats for one person: no rule to leave out
+            break
+        waived |= set(failing.values())
+    return {
+        name: tuple(rule for rule in rules if rule not in FOLLOWS.get(rules[0], ())) for name, rules in found.items()
+    }
+
+
+def _judged(
+    zone: Zone,
+    record: RequestRecord,
+    now: datetime,
+    team: str,
+    start: datetime,
+    crew: list[tuple[str, int]],
+    agreed: bool,
+    waived: Collection[Rule],
+) -> dict[str, Rule | None]:
+    return judge(zone, record, now, team=team, start=start, crew=crew, asking=not agreed, waived=waived)
+
+
+def assign(draft: Draft, actor: Actor, command: AssignCrew) -> None:
+    """Have these people go: asked for it, or seated at once where they have agreed."""
+    record = _unchanged(draft, actor, command)
+    need, visit = record.need, record.visit
+    if need is None or record.state not in HERE or (visit is not None and visit.begun):
+        raise Refused("under_way" if visit is not None and visit.begun else "not_waiting", f"it is {record.state}")
+    if command.team not in draft.zone.teams:
+        raise Refused("unknown_team", f"there is no team {command.team} here")
+    names = [seat.volunteer for seat in command.seats]
+    if unknown := [name for name in names if name not in draft.zone.volunteers]:
+        raise Refused("unknown_volunteer", f"there is no volunteer {', '.join(unknown)} here")
+    start = command.start.replace(microsecond=0)
+    window = TimeWindow(start=start, end=start + seconds(need.duration_s))
+    if not any(one.start <= window.start and window.end <= one.end for one in need.windows) or start < draft.now:
+        raise Refused("window", "the start lies in no window of the request; change the window first")
+    planned = VisitRecord(next_visit_id(record), command.team, window, ())
+    if not command.agreed and too_late_to_ask(draft, record, planned):
+        raise Refused("too_late", "they could not answer in time; call them, and say that they have agreed")
+    if any(seat.demand >= len(need.demands) for seat in command.seats):
+        raise Refused("seat_taken", "the request has no such demand")
+    _check(draft, record, command, start)
+    same = visit is not None and (visit.team, visit.window.start) == (command.team, start)
+    if not same:
+        release(draft, command.request_id, command.reason or "reassigned")
+        draft.emit(
+            VisitPlanned(
+                request_id=command.request_id,
+                visit_id=planned.visit_id,
+                team=command.team,
+                window=window,
+                seats=tuple(heads(need)),
+            )
+        )
+    for seat, name in _seats(draft, command):
+        _seat(draft, command, need, seat, name)
+    complete(draft, command.request_id)
+    draft.clear(command.request_id, "needs_operator", "response_overdue")
+    if any(one.state == "empty" for one in visit_of(draft, command.request_id).seats):
+        settle(draft, command.request_id, "crew_incomplete")
+
+
+def _check(draft: Draft, record: RequestRecord, command: AssignCrew, start: datetime) -> None:
+    """Refuse what breaks a rule that was not waived, naming every rule of every person."""
+    found = broken(
+        draft.zone, record, draft.now, team=command.team, start=start, seats=command.seats, agreed=command.agreed
+    )
+    left = {name: [rule for rule in rules if rule not in command.waived] for name, rules in found.items()}
+    left = {name: rules for name, rules in left.items() if rules}
+    if not left:
+        if found and not command.reason.strip():
+            raise Refused("no_reason", "say why these rules may be broken")
+        return
+    safe = any(rule not in WAIVABLE for rules in left.values() for rule in rules)
+    said = "; ".join(f"{name}: {', '.join(rules)}" for name, rules in sorted(left.items()))
+    raise Refused("safety" if safe else "rules_broken", said)
+
+
+def _seats(draft: Draft, command: AssignCrew) -> list[tuple[int, str]]:
+    """A seat of the visit for each chosen person; whoever was asked for it instead need not answer any more."""
+    visit = visit_of(draft, command.request_id)
+    free = [index for index, seat in enumerate(visit.seats) if not seat.taken]
+    free.sort(key=lambda index: visit.seats[index].state != "empty")
+    chosen: list[tuple[int, str]] = []
+    for seat in command.seats:
+        held = visit.seat_of(seat.volunteer)
+        if held is not None and visit.seats[held].taken:
+            raise Refused("already_in_crew", f"{seat.volunteer} has a seat of this visit already")
+        found = held if held in free else next((n for n in free if visit.seats[n].demand == seat.demand), None)
+        if found is None:
+            raise Refused(
+                "seat_taken", "no seat of this kind is free; put the request back first, or choose fewer people"
+            )
+        free.remove(found)
+        chosen.append((found, seat.volunteer))
+    return chosen
+
+
+def _seat(draft: Draft, command: AssignCrew, need: Need, seat: int, name: str) -> None:
+    vacate(draft, command.request_id, seat, "released", command.reason or "reassigned")
+    offer_id = offer(draft, command.request_id, need, seat, name, None, agreed=command.agreed)
+    if command.agreed:
+        draft.emit(SeatAccepted(request_id=command.request_id, offer_id=offer_id, seat=seat, volunteer=name))
+
+
+def put_back(draft: Draft, actor: Actor, command: ReleaseVisit) -> None:
+    """Give the visit up, and have the request matched anew."""
+    record = _unchanged(draft, actor, command)
+    if record.visit is None:
+        raise Refused("no_visit", "nobody was asked yet; there is nothing to give up")
+    if record.visit.begun:
+        raise Refused("under_way", "the visit has begun; finish it")
+    give_up(draft, command.request_id, command.reason or "put_back")
+
+
+def hand_on(draft: Draft, actor: Actor, command: ReferRequest) -> None:
+    """Ask the next zone; a guest has to answer its origin instead."""
+    record = _unchanged(draft, actor, command)
+    if record.guest:
+        raise Refused("not_origin", "the request belongs to another zone; ask there")
+    if record.state not in HERE or (record.visit is not None and record.visit.begun):
+        raise Refused("not_waiting", f"the request is {record.state}")
+    if next_hop(draft.zone, record) is None or not refer(draft, command.request_id):
+        raise Refused("no_zone_left", "no other zone is left that could serve it in time")
+    draft.clear(command.request_id, "needs_operator")
+
+
+def _unchanged(draft: Draft, actor: Actor, command: AssignCrew | ReleaseVisit | ReferRequest) -> RequestRecord:
+    """The open request, if it is as the operator saw it."""
+    if actor.kind not in STAFF:
+        raise Refused("not_yours", "only an operator may do this")
+    record = draft.open(command.request_id)
+    if command.seen is not None and record.seen > command.seen:
+        raise Refused("request_changed", "somebody else, or the engine, has changed the request meanwhile; look again")
+    return record

@@ -1,0 +1,221 @@
+"""What an operator decides instead of the matcher."""
+
+from typing import Any
+
+import pytest
+
+from engine.decide.by_hand import WAIVABLE, broken
+from schemas.catalogue import SkillDemand
+from schemas.commands import (
+    AcceptOffer,
+    AssignCrew,
+    AssignedSeat,
+    ChangeCatalogue,
+    CheckIn,
+    ConfigureZone,
+    ReferRequest,
+    ReleaseVisit,
+)
+from schemas.events import SeatOffered
+from schemas.place import Place
+from schemas.request import RequestState
+from schemas.zone import Policy
+from tests.engine.builders import (
+    MONDAY,
+    World,
+    by,
+    config,
+    hours,
+    request,
+    service,
+    team,
+    volunteer,
+    window,
+    wishes,
+)
+
+START = MONDAY + hours(6)
+FAR = Place(lon=121.600, lat=31.210)
+
+
+def chosen(*who: str, name: str = "r1", **fields: Any) -> AssignCrew:
+    seats = tuple(AssignedSeat(demand=0, volunteer=one) for one in who)
+    base: dict[str, Any] = {"request_id": request(name), "team": "t1", "start": START, "seats": seats}
+    return AssignCrew(**(base | fields))
+
+
+@pytest.fixture
+def world() -> World:
+    world = World().settled(volunteer("ann"), volunteer("far", home=FAR), volunteer("raw", skills=("talk",)))
+    world.submit("r1")
+    return world
+
+
+def state(world: World, name: str = "r1") -> RequestState:
+    return world.state.requests[request(name)].state
+
+
+def test_who_is_chosen_is_asked(world: World) -> None:
+    world.ok(chosen("ann"))
+    assert world.kinds() == ["visit_planned", "seat_offered"]
+    assert state(world) is RequestState.OFFERED
+    world.accept("ann")
+    assert state(world) is RequestState.ACCEPTED
+    world.check()
+
+
+def test_who_has_agreed_on_the_phone_is_seated_at_once(world: World) -> None:
+    world.ok(chosen("ann", agreed=True))
+    assert world.kinds() == ["visit_planned", "seat_offered", "seat_accepted", "crew_completed"]
+    assert state(world) is RequestState.ACCEPTED
+    world.check()
+
+
+def test_every_broken_rule_of_every_person_is_named_and_nothing_happens(world: World) -> None:
+    outcome = world.no("rules_broken", chosen("far"))
+    assert outcome.detail == "far: reach"
+    outcome = world.no("safety", chosen("raw"))
+    assert outcome.detail == "raw: skill"
+    assert state(world) is RequestState.QUEUED
+
+
+def test_a_soft_rule_is_waived_with_a_reason_and_not_without(world: World) -> None:
+    world.no("no_reason", chosen("far", waived=("reach",)))
+    world.ok(chosen("far", waived=("reach",), reason="her daughter drives her"))
+    assert state(world) is RequestState.OFFERED
+    world.accept("far")
+    world.check()
+
+
+def test_waiving_one_rule_does_not_waive_another() -> None:
+    world = World().settled(volunteer("ann", home=FAR, weekly=()))
+    world.submit("r1")
+    record = world.state.requests[request("r1")]
+    seats = chosen("ann").seats
+    found = broken(world.state, record, world.now, team="t1", start=START, seats=seats)
+    assert found == {"ann": ("reach", "availability")}
+    assert world.no("rules_broken", chosen("ann", waived=("reach",), reason="x")).detail == "ann: availability"
+    world.ok(chosen("ann", waived=("reach", "availability"), reason="she offered it herself"))
+
+
+def test_who_was_barred_may_be_asked_by_hand_but_who_is_blocked_never() -> None:
+    world = World().settled(volunteer("ann"), volunteer("bob"))
+    world.submit("r1", wishes=wishes(blocked=("bob",)))
+    world.no("safety", chosen("bob", waived=(), reason="x"))
+    assert not {"skill", "level", "expired_qualification", "blocked", "overlap", "window"} & WAIVABLE
+
+
+def test_nobody_is_in_two_places(world: World) -> None:
+    world.ok(chosen("ann", agreed=True))
+    world.submit("r2")
+    outcome = world.no("safety", chosen("ann", name="r2"))
+    assert outcome.detail == "ann: overlap"
+
+
+def test_another_crew_takes_the_place_of_the_one_that_stood(world: World) -> None:
+    world = World().settled(volunteer("ann"), volunteer("bob"))
+    world.submit("r1")
+    world.offer("r1", MONDAY + hours(5), "ann")
+    world.accept("ann")
+    world.ok(chosen("bob", agreed=True, reason="ann asked for it"))
+    visit = world.state.requests[request("r1")].visit
+    assert visit is not None
+    assert [(seat.volunteer, seat.state) for seat in visit.seats] == [("bob", "accepted")]
+    assert world.state.calendar("ann") == ()
+    world.check()
+
+
+def test_who_is_asked_already_can_be_seated_by_the_phone(world: World) -> None:
+    world.offer("r1", START, "ann")
+    world.ok(chosen("ann", agreed=True))
+    assert "visit_planned" not in world.kinds()
+    assert state(world) is RequestState.ACCEPTED
+
+
+def test_a_part_of_a_crew_is_chosen_and_the_matcher_finds_the_rest() -> None:
+    world = World().settled(volunteer("ann"), volunteer("bob"))
+    world.submit("r1", demands=(SkillDemand(skill="care", heads=2),))
+    world.ok(chosen("ann", agreed=True))
+    assert state(world) is RequestState.OFFERED
+    assert [record.request_id for record in world.state.matchable()] == [request("r1")]
+    world.offer("r1", START, "bob")
+    world.accept("bob")
+    assert state(world) is RequestState.ACCEPTED
+    world.check()
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"start": MONDAY + hours(20)}, "window"),
+        ({"team": "t9"}, "unknown_team"),
+        ({"seats": (AssignedSeat(demand=0, volunteer="nobody"),)}, "unknown_volunteer"),
+        ({"seats": (AssignedSeat(demand=3, volunteer="ann"),)}, "seat_taken"),
+        ({"seen": 0}, "request_changed"),
+        ({"request_id": request("none")}, "unknown_request"),
+    ],
+)
+def test_what_cannot_be_is_refused(world: World, fields: dict[str, Any], code: str) -> None:
+    world.no(code, chosen("ann", **fields))
+
+
+def test_two_people_for_one_seat_do_not_fit(world: World) -> None:
+    world = World().settled(volunteer("ann"), volunteer("bob"))
+    world.submit("r1")
+    world.no("seat_taken", chosen("ann", "bob"))
+
+
+def test_a_visit_that_has_begun_is_nobodys_to_reassign(world: World) -> None:
+    world.ok(chosen("ann", agreed=True))
+    world.until(START)
+    world.ok(CheckIn(request_id=request("r1"), volunteer="ann"), by("ann"))
+    world.no("under_way", chosen("ann"))
+    world.no("under_way", ReleaseVisit(request_id=request("r1")))
+    world.no("not_waiting", ReferRequest(request_id=request("r1")))
+
+
+def test_close_to_the_start_only_who_has_agreed_can_be_assigned(world: World) -> None:
+    world.until(START - hours(0.05))
+    world.no("too_late", chosen("ann"))
+    world.ok(chosen("ann", agreed=True))
+    assert state(world) is RequestState.ACCEPTED
+
+
+def test_put_back_tells_the_crew_and_waits_to_be_matched(world: World) -> None:
+    world.no("no_visit", ReleaseVisit(request_id=request("r1")))
+    world.ok(chosen("ann", agreed=True))
+    seen = world.state.requests[request("r1")].seen
+    world.no("request_changed", ReleaseVisit(request_id=request("r1"), seen=seen - 1))
+    world.ok(ReleaseVisit(request_id=request("r1"), seen=seen, reason="two were sent"))
+    assert world.kinds() == ["seat_vacated", "visit_released", "request_queued"]
+    assert state(world) is RequestState.QUEUED
+    world.check()
+
+
+def test_a_request_is_handed_on_while_a_zone_is_left() -> None:
+    world = World()
+    world.settled()
+    world.submit("r1")
+    world.no("no_zone_left", ReferRequest(request_id=request("r1")))
+
+    world.ok(ConfigureZone(config=config(parent="dis"), policy=Policy()))
+    world.ok(ReferRequest(request_id=request("r1"), reason="they know him"))
+    assert state(world) is RequestState.REFERRED
+    world.no("not_waiting", ReferRequest(request_id=request("r1")))
+    world.check()
+
+
+@pytest.mark.parametrize(
+    "command", [chosen("ann"), ReleaseVisit(request_id=request("r1")), ReferRequest(request_id=request("r1"))]
+)
+def test_only_an_operator_may(world: World, command: Any) -> None:
+    world.no("not_yours", command, by("ann"))
+
+
+def test_a_leaders_team_is_not_asked_through_its_leader_when_an_operator_chooses() -> None:
+    world = World().settled(volunteer("ann"), volunteer("lee"), teams=(team(leader="lee"),))
+    world.ok(ChangeCatalogue(service_types=(service(offered_to="leader"),)))
+    world.submit("r1", window(MONDAY + hours(5)))
+    (offered,) = [event for event in world.ok(chosen("ann")) if isinstance(event, SeatOffered)]
+    assert offered.asked == "ann"
+    world.ok(AcceptOffer(offer_id=offered.offer_id), by("ann"))
