@@ -198,10 +198,12 @@ class RequestQuery:
     """Filter and page of requests; ``cursor`` is opaque, from the page before in the same order.
 
     Guests' rows only with ``guests``, ended ones not with ``only_open``. ``urgent`` orders what is open alone: alarms
-    first, then by priority, then by what is due first. ``id_prefix`` is the beginning of a request's id.
+    first, then by priority, then by what is due first. ``id_prefix`` is the beginning of a request's id. ``within`` names
+    the zones beyond which the one who asks may not look.
     """
 
     zone: str | None = None
+    within: frozenset[str] | None = None
     states: tuple[RequestState, ...] = ()
     service_type: str | None = None
     guests: bool = False

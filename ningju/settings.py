@@ -13,6 +13,8 @@ from schemas.zone import PolicyName
 
 Role = Literal["api", "intake", "zones", "matcher", "dispatcher"]
 ROLES: tuple[Role, ...] = get_args(Role)
+PersonRole = Literal["viewer", "operator", "zone_lead", "admin", "auditor"]
+Rate = Annotated[str, Field(pattern=r"^[1-9]\d{0,8}/(second|minute|hour|day)$")]
 
 
 class Settings(BaseSettings):
@@ -29,6 +31,22 @@ class Settings(BaseSettings):
     hosts
         Names that the server answers to besides those of this machine: a proxy's, such as ``ningju.example`` or
         ``*.example``.
+    address
+        Where people reach the server: ``https://ningju.example``. Its name need not be among ``hosts``.
+    secret
+        Signs cookies, forms and webhooks: at least 32 characters, the same in every process. Without it, a file in ``data``
+        keeps one. Like the others it has no flag.
+    oidc_issuer, oidc_client, oidc_secret, oidc_scope
+        The provider that people sign in with; without one, whoever reaches the server is its local operator.
+    role_claim, role_names, zone_claim
+        Where the provider says what somebody may do (dots lead into objects: ``realm_access.roles``), what it calls our roles,
+        and where it names the zones of a zone lead.
+    session_hours
+        Hours after which somebody signs in again.
+    sign_in_rate, intake_rate
+        Sign-ins from one address, and requests sent in by one caller, such as ``30/minute``.
+    open311_jurisdiction
+        Id by which Open311's clients name this place; empty: they need not.
     wait_s
         Seconds that a caller waits for a verdict where the call does not say.
     inbox_limit
@@ -62,6 +80,19 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     hosts: tuple[Annotated[str, Field(pattern=r"^(\*\.)?[A-Za-z0-9.:_\[\]-]+$")], ...] = ()
+    address: Annotated[str, Field(pattern=r"^(https?://[A-Za-z0-9.:\[\]-]+/?)?$")] = ""
+    secret: Annotated[SecretStr, Field(min_length=32)] | None = None
+    oidc_issuer: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
+    oidc_client: str | None = None
+    oidc_secret: SecretStr | None = None
+    oidc_scope: str = "openid profile"
+    role_claim: Annotated[str, Field(min_length=1)] = "roles"
+    role_names: dict[str, PersonRole] = Field(default_factory=dict)
+    zone_claim: Annotated[str, Field(min_length=1)] = "zones"
+    session_hours: Annotated[float, Field(gt=0, le=720)] = 8.0
+    sign_in_rate: Rate = "30/minute"
+    intake_rate: Rate = "600/minute"
+    open311_jurisdiction: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{0,100}$")] = ""
     roles: Annotated[tuple[Role, ...], Field(min_length=1)] = ROLES
     scenario: Identifier | None = None
     roster: Path | None = None
@@ -106,6 +137,30 @@ class Settings(BaseSettings):
             raise ValueError(f"NINGJU_BROKER_CA: there is no file {self.broker_ca}")
         return self
 
+    @model_validator(mode="after")
+    def _comes_in_safely(self) -> Self:
+        """Refuse at once a sign-in that could not work, or that whoever listens could take over."""
+        if self.oidc_issuer is None:
+            return self
+        if self.oidc_client is None:
+            raise ValueError("signing in needs NINGJU_OIDC_CLIENT: the id that the provider knows Ningju by")
+        if not self.oidc_issuer.startswith("https://") and not _loopback(urlsplit(self.oidc_issuer).hostname or ""):
+            raise ValueError("NINGJU_OIDC_ISSUER: the provider must be reached by https")
+        if not self.on_loopback and not self.address.startswith("https://"):
+            raise ValueError("listening off the loopback needs NINGJU_ADDRESS=https://…: cookies travel by https alone")
+        return self
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether people have to sign in."""
+        return self.oidc_issuer is not None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names that the server answers to besides those of this machine."""
+        own = urlsplit(self.address).hostname
+        return (*self.hosts, own) if own else self.hosts
+
     @property
     def encrypted(self) -> bool:
         """Whether the line to the broker is encrypted."""
@@ -125,13 +180,17 @@ class Settings(BaseSettings):
 
     @property
     def on_loopback(self) -> bool:
-        """Whether only this machine can reach the server. Nobody signs in yet, so anything else is refused."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        """Whether only this machine can reach the server; anything else is refused where nobody has to sign in."""
+        return _loopback(self.host)
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class DemoSettings(Settings):

@@ -13,7 +13,7 @@ from ningju.settings import DemoSettings, Role, Settings
 def up(settings: Settings) -> int:
     """Run everything on this machine, supervised."""
     logs.configure(settings.log_level, settings.log_format)
-    if not settings.on_loopback:
+    if not settings.on_loopback and not settings.signs_in:
         print_refusal(settings)
         return serving.WRONG_USE
     return supervisor.supervise(settings)
@@ -30,7 +30,7 @@ def worker(role: Role, settings: Settings) -> int:
     if settings.broker is None:
         Console(stderr=True).print("[red]Roles in several processes need Kafka: give --broker[/red]")
         return serving.WRONG_USE
-    if not settings.on_loopback:
+    if not settings.on_loopback and not settings.signs_in:
         print_refusal(settings)
         return serving.WRONG_USE
     return asyncio.run(serving.serve(settings.model_copy(update={"roles": (role,)})))
@@ -44,6 +44,6 @@ def demo(settings: DemoSettings) -> int:
 def print_refusal(settings: Settings) -> None:
     """Say why nothing listens off the loopback."""
     Console(stderr=True).print(
-        f"[red]{settings.host} can be reached from other machines, and nobody has to sign in yet: "
-        "listen on 127.0.0.1, behind a proxy that signs people in[/red]"
+        f"[red]{settings.host} can be reached from other machines, and nobody has to sign in: "
+        "give NINGJU_OIDC_ISSUER and NINGJU_OIDC_CLIENT (docs/sign-in.md), or listen on 127.0.0.1[/red]"
     )

@@ -1,5 +1,6 @@
 """Everything on one machine: one process with all roles, started again when a fault ends it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -28,7 +29,7 @@ def environment(settings: Settings) -> dict[str, str]:
             continue
         value = getattr(settings, name)
         value = value.get_secret_value() if isinstance(value, SecretStr) else value
-        told[f"NINGJU_{name.upper()}"] = str(list(value)).replace("'", '"') if isinstance(value, tuple) else str(value)
+        told[f"NINGJU_{name.upper()}"] = json.dumps(value) if isinstance(value, tuple | dict) else str(value)
     return told
 
 

@@ -25,7 +25,7 @@ Database = Annotated[
     flag("--database", "address of the database, such as postgresql://…; none: SQLite in --data", metavar="URL"),
 ]
 Broker = Annotated[str | None, flag("--broker", "Kafka's HOST:PORT; none: the embedded broker", metavar="HOST:PORT")]
-Host = Annotated[str | None, flag("--host", "address to listen on; only the loopback until sign-in exists")]
+Host = Annotated[str | None, flag("--host", "address to listen on; only the loopback where nobody signs in")]
 Port = Annotated[int | None, flag("--port", "port to listen on; 0 takes any that is free")]
 Scenario = Annotated[str | None, flag("--scenario", "changning, heatwave or tiny")]
 Seed = Annotated[int | None, flag("--seed", "the same seed gives the same")]

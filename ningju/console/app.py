@@ -4,21 +4,41 @@ from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from engine.ports import Clock, CommitUnknown, QueueFull, Store, Unavailable
-from ningju.console import catalogue, commands, feeds, health, reference, requests, roster, visits, zones
+from ningju.console import (
+    catalogue,
+    commands,
+    feeds,
+    health,
+    persons,
+    reference,
+    requests,
+    roster,
+    sign_in,
+    visits,
+    zones,
+)
+from ningju.console.gate import Entrance, Gate, SignInNeeded, authorise, on_nobody
 from ningju.console.guard import LOCAL, Guard
 from ningju.console.metrics import Metrics
-from ningju.console.pages import now, queue
+from ningju.console.pages import assigning, audit, dead, life, new, now, queue
 from ningju.console.problems import Problem, on_http, on_invalid, on_port, on_problem
 from ningju.console.services import Services, Site
+from ningju.console.sign_in import SigningIn
 
 
-def create_app(store: Store, clock: Clock, services: Services | None = None, hosts: Sequence[str] = LOCAL) -> FastAPI:
+def create_app(
+    store: Store,
+    clock: Clock,
+    services: Services | None = None,
+    hosts: Sequence[str] = LOCAL,
+    entrance: Entrance | None = None,
+) -> FastAPI:
     """Build the console.
 
     Parameters
@@ -29,6 +49,8 @@ def create_app(store: Store, clock: Clock, services: Services | None = None, hos
         Stamps what the door does not stamp itself, and tells what is past.
     hosts
         Names that the server answers to.
+    entrance
+        How people and programs come in; by default whoever reaches the server is its local operator.
     """
     app = FastAPI(
         title="Ningju",
@@ -36,16 +58,22 @@ def create_app(store: Store, clock: Clock, services: Services | None = None, hos
         summary="Community service requests become accepted and completed volunteer visits.",
         docs_url=None,
         redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(authorise)],
     )
     app.openapi = partial(reference.openapi, app)  # type: ignore[method-assign]
     app.state.site = Site(store, clock, services or Services())
     app.state.metrics = Metrics()
+    app.state.gate = gate = Gate(store, entrance or Entrance())
+    provider = gate.entrance.provider
+    app.state.signing_in = SigningIn(gate, provider) if provider is not None else None
     app.mount("/static", StaticFiles(packages=[("ningju.console", "static")]), "static")
-    for page in (now, queue):
+    for page in (now, queue, life, assigning, new, dead, audit):
         app.include_router(page.router)
-    for part in (requests, visits, zones, roster, catalogue, feeds, commands, health, reference):
+    for part in (requests, persons, visits, zones, roster, catalogue, feeds, commands, health, reference, sign_in):
         app.include_router(part.router)
     app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(SignInNeeded, on_nobody)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
     for error in (QueueFull, CommitUnknown, Unavailable):

@@ -10,7 +10,8 @@ from fastapi import Depends, Header, Request
 from pydantic import ValidationError
 
 from engine.intake import Fault
-from ningju.console.problems import invalid
+from ningju.console.access import SignedIn, User
+from ningju.console.problems import Problem, invalid
 from schemas.base import Frozen, derive_id
 from schemas.envelope import Actor
 
@@ -25,7 +26,7 @@ class Caller:
     Parameters
     ----------
     actor
-        Who acts. Until sign-in exists this is taken on trust, so the server listens on the loopback alone.
+        Who acts: whoever has signed in, the program behind a token, or for whom it says that it calls.
     key
         The call's ``Idempotency-Key``.
     wait_s
@@ -79,11 +80,39 @@ def parse_wait(prefer: str) -> float | None:
     return min(float(found[1]), LONGEST_WAIT_S) if found else None
 
 
+def acting(user: User, asked: str | None) -> Actor:
+    """Whoever acts in a call.
+
+    Where nobody signs in, the header is taken on trust; else programs whose tokens are for it act for people and outside
+    systems, and nobody acts for another operator.
+
+    Raises
+    ------
+    Problem
+        403 for whoever may act only as themselves; 422 for what names nobody.
+    """
+    if asked is None:
+        return user.actor
+    try:
+        actor = parse_actor(asked)
+    except ValueError as error:
+        raise invalid([Fault("header.x-actor", "actor", str(error))]) from None
+    if user.means == "local" or actor == user.actor:
+        return actor
+    if "act-as" not in user.scopes or actor.kind in {"operator", "system"}:
+        raise Problem(
+            403, "forbidden", "X-Actor: only a token for act-as names people, and never operators", code="actor"
+        )
+    return actor
+
+
 async def _caller(
     request: Request,
+    user: SignedIn,
     x_actor: Annotated[
-        str, Header(description="`kind:id` of who acts; taken on trust until sign-in exists, hence loopback only")
-    ] = "operator:local",
+        str | None,
+        Header(description="`kind:id` of for whom a program calls, when its token is for `act-as` or nobody signs in"),
+    ] = None,
     idempotency_key: Annotated[
         str | None,
         Header(
@@ -92,11 +121,7 @@ async def _caller(
     ] = None,
     prefer: Annotated[str, Header(description="`wait=N`: seconds to wait for the verdict (RFC 7240)")] = "",
 ) -> Caller:
-    try:
-        actor = parse_actor(x_actor)
-    except ValueError as error:
-        raise invalid([Fault("header.x-actor", "actor", str(error))]) from None
-    return Caller(actor, idempotency_key, parse_wait(prefer), request.url.path)
+    return Caller(acting(user, x_actor), idempotency_key, parse_wait(prefer), request.url.path)
 
 
 Calling = Annotated[Caller, Depends(_caller)]

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from ningju.console.catalogue import CatalogueIn
 from ningju.console.requests import CancelIn, ChangeIn, TriageIn
@@ -75,7 +75,12 @@ def openapi(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
-@router.get("/")
+@router.get("/openapi.json")
+async def document(request: Request) -> Response:
+    """The machine-readable form."""
+    return JSONResponse(openapi(request.app))
+
+
 @router.get("/docs")
 async def page(request: Request) -> Response:
     """Show every call with its parameters and bodies."""

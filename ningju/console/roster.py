@@ -163,9 +163,10 @@ async def _elsewhere(site: Site, zone: str, told: RosterIn) -> dict[str, str]:
     """Find teams and volunteers that another zone has: nobody may have two calendars."""
     found: dict[str, str] = {}
     if told.volunteers or told.teams:
-        for view in await site.store.zones():
+        store = site.whole.store  # zones that the caller may not look into count as well
+        for view in await store.zones():
             if view.zone != zone:
-                teams, volunteers = await site.store.roster(view.zone)
+                teams, volunteers = await store.roster(view.zone)
                 found.update((row.team.id, view.zone) for row in teams)
                 found.update((row.volunteer.id, view.zone) for row in volunteers)
     return found

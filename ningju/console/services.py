@@ -12,7 +12,12 @@ from fastapi import Depends, Request
 
 from engine.intake import Directory
 from engine.ports import Clock, DeadLetter, Stats, Store
+from ningju.console.access import User
+from ningju.console.confined import ConfinedStore
 from schemas.base import Frozen
+from schemas.commands import AssignCrew, Command
+from schemas.explanation import Explanation
+from schemas.plan import Rule
 from schemas.views import ZoneView
 
 
@@ -59,6 +64,18 @@ class Letters(Protocol):
         ...
 
 
+class Imagine(Protocol):
+    """How a request would be explained after a command that is not given; ``None`` when it would be refused."""
+
+    def __call__(self, zone: str, command: Command, request_id: UUID) -> Awaitable[Explanation | None]: ...
+
+
+class Check(Protocol):
+    """Every rule that an assignment would break, by person."""
+
+    def __call__(self, zone: str, command: AssignCrew) -> Awaitable[Mapping[str, Sequence[Rule]]]: ...
+
+
 Readiness = Callable[[], Awaitable[Mapping[str, str]]]
 
 
@@ -72,6 +89,10 @@ class Services:
         Names each part that is not ready yet, with what it waits for; empty when all is well.
     explain
         Explains a request from its zone's state.
+    imagine
+        Explains a request as it would be after a command.
+    check
+        Names the rules that an assignment would break.
     letters
         Dead letters.
     stats
@@ -86,6 +107,8 @@ class Services:
 
     ready: Readiness | None = None
     explain: Explain | None = None
+    imagine: Imagine | None = None
+    check: Check | None = None
     letters: Letters | None = None
     stats: Stats = field(default_factory=Stats)
     wait_s: float = 5.0
@@ -97,9 +120,12 @@ class Site:
     """One running console: its ports and the directory of zones that it last saw."""
 
     STALE_S = 5.0
+    CONFINED = 100
 
-    def __init__(self, store: Store, clock: Clock, services: Services) -> None:
+    def __init__(self, store: Store, clock: Clock, services: Services, whole: "Site | None" = None) -> None:
         self.store = store
+        self.whole = whole or self
+        self._confined: dict[frozenset[str], Site] = {}
         self.clock = clock
         self.services = services
         self._directory: Directory | None = None
@@ -108,6 +134,17 @@ class Site:
         self._heads: dict[str, int] = {}
         self._looked = -1e9
         self._looking = asyncio.Lock()
+
+    def confined(self, zones: frozenset[str] | None) -> "Site":
+        """Give this console as somebody sees it who has zones of their own; ``whole`` leads back."""
+        if zones is None:
+            return self
+        if zones not in self._confined:
+            if len(self._confined) >= self.CONFINED:
+                self._confined.clear()
+            store = ConfinedStore.of(self.store, zones)
+            self._confined[zones] = Site(store, self.clock, self.services, self)
+        return self._confined[zones]
 
     async def directory(self, *, fresh: bool = False) -> Directory:
         """Give the directory of zones, at most five seconds old; ``fresh`` reads it again."""
@@ -145,7 +182,8 @@ class Site:
 def _site(request: Request) -> Site:
     site: Any = request.app.state.site
     assert isinstance(site, Site)
-    return site
+    user = getattr(request.state, "user", None)
+    return site.confined(user.zones) if isinstance(user, User) else site
 
 
 AtSite = Annotated[Site, Depends(_site)]

@@ -123,6 +123,7 @@ def _asked_for(row: RequestView, query: RequestQuery) -> bool:
     return (
         (query.guests or row.referral is None)
         and query.zone in (None, row.zone)
+        and (query.within is None or row.zone in query.within)
         and (not query.states or row.state in query.states)
         and query.service_type in (None, row.service_type)
         and not (wants_open and row.state.ended)

@@ -109,6 +109,8 @@ def _conditions(query: RequestQuery) -> Iterator[ColumnElement[bool]]:
         yield table.c.guest == false()
     if query.zone is not None:
         yield table.c.zone == query.zone
+    if query.within is not None:
+        yield table.c.zone.in_(sorted(query.within))
     if query.states:
         yield table.c.state.in_([state.value for state in query.states])
     if query.service_type is not None:

@@ -10,6 +10,7 @@ import structlog
 from pydantic import ValidationError
 
 from ningju import logs
+from ningju.bootstrap.entrance import secret_of
 from ningju.cli.exits import Stop
 from ningju.cli.flags import settings
 from ningju.settings import DemoSettings, Settings
@@ -27,10 +28,10 @@ def test_settings_come_from_their_twins(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_password_in_an_address_is_not_shown() -> None:
-    told = DemoSettings(database="postgresql://ningju:secret@db/ningju")  # type: ignore[arg-type]
+    told = DemoSettings(database="postgresql://ningju:swordfish@db/ningju")  # type: ignore[arg-type]
 
-    assert "secret" not in repr(told)
-    assert "secret" in told.database_url
+    assert "swordfish" not in repr(told)
+    assert "swordfish" in told.database_url
 
 
 @pytest.mark.parametrize(
@@ -131,3 +132,47 @@ def test_a_server_may_have_further_names(name: str) -> None:
 def test_a_name_that_is_no_host_is_refused(name: str) -> None:
     with pytest.raises(ValidationError):
         Settings(hosts=(name,))
+
+
+PROVIDER = {"oidc_issuer": "https://login.example", "oidc_client": "ningju", "oidc_secret": "swordfish"}
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ({"oidc_issuer": "https://login.example"}, "NINGJU_OIDC_CLIENT"),
+        (PROVIDER | {"oidc_issuer": "http://login.example"}, "https"),
+        (PROVIDER | {"host": "0.0.0.0"}, "NINGJU_ADDRESS"),
+        (PROVIDER | {"host": "0.0.0.0", "address": "http://ningju.example"}, "NINGJU_ADDRESS"),
+        ({"secret": "short"}, "secret"),
+        ({"intake_rate": "often"}, "intake_rate"),
+        (PROVIDER | {"role_names": {"boss": "king"}}, "role_names"),
+    ],
+)
+def test_a_sign_in_that_cannot_work_or_is_not_safe_is_refused(given: dict[str, object], what: str) -> None:
+    with pytest.raises(Stop, match=what) as wrong:
+        settings(Settings, **given)
+    assert wrong.value.code == 2
+    assert "swordfish" not in str(wrong.value)
+
+
+def test_with_sign_in_and_https_in_front_a_server_may_listen_to_everybody() -> None:
+    told = settings(Settings, **PROVIDER, host="0.0.0.0", address="https://ningju.example")
+    assert told.signs_in
+    assert told.names == ("ningju.example",)
+
+
+def test_the_secret_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    told = Settings(data=tmp_path / "d")
+    made = secret_of(told)
+    assert len(made) >= 32
+    assert secret_of(told) == made
+    assert (tmp_path / "d" / "secret").stat().st_mode & 0o777 == 0o600
+    assert secret_of(Settings(data=tmp_path / "other")) != made
+    assert secret_of(Settings(data=tmp_path / "d", secret="s" * 32)) == "s" * 32  # type: ignore[arg-type]
+
+
+def test_processes_that_share_a_ledger_are_not_left_to_make_secrets_each_of_its_own(tmp_path: Path) -> None:
+    told = settings(Settings, **PROVIDER, data=tmp_path, database="postgresql://db/ningju")
+    with pytest.raises(ValueError, match="NINGJU_SECRET"):
+        secret_of(told)

@@ -127,3 +127,15 @@ async def test_who_saw_whose_data_is_kept(store: InspectableStore) -> None:
     kept = await store.looks()
     assert [(one.person, one.request_id) for one in kept] == [("p2", None), ("p1", look.request_id)]
     assert [one.person for one in await store.looks(before=kept[0].seq)] == ["p1"]
+
+
+@pytest.mark.parametrize("order", ["oldest", "newest", "urgent"])
+async def test_whoever_may_look_into_some_zones_only_finds_nothing_of_the_others(
+    store: InspectableStore, order: RequestOrder
+) -> None:
+    here, there = (request_view(name).changed(zone=zone) for name, zone in (("a", "east"), ("b", "west")))
+    await write(store, here, there)
+    assert await pages(store, order, within=frozenset({"east"})) == [here]
+    assert await pages(store, order, within=frozenset({"east"}), zone="west") == []
+    assert await pages(store, order, within=frozenset()) == []
+    assert len(await pages(store, order, within=frozenset({"east", "west"}))) == 2

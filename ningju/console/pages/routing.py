@@ -15,6 +15,8 @@ from ningju.console.services import Site
 Handler = Callable[[Request], Awaitable[Response]]
 
 TEXTS = {
+    401: "Sign in first.",
+    403: "This is not yours to do, or the page is old: go back and load it again.",
     404: "There is no such thing. It may have ended, or the address is incomplete.",
     422: "This was not understood. Go back and look at what was filled in.",
     409: "This was sent before with other contents. Go back, load the page again and repeat it.",
@@ -34,7 +36,9 @@ class PageRoute(APIRoute):
             try:
                 return await inner(request)
             except Problem as problem:
-                return await _told(request, problem.status, problem.detail)
+                told = await _told(request, problem.status, problem.detail)
+                told.headers.update(problem.headers)
+                return told
             except RequestValidationError:
                 return await _told(request, 422, "")
             except QueueFull:
