@@ -4,7 +4,7 @@ from hashlib import sha256
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny
 
 from schemas.base import Frozen, Identifier, Moment, Reason, derive_id
 from schemas.commands import Command
@@ -32,11 +32,7 @@ class CommandEnvelope(Frozen):
     correlation_id: UUID
     causation_id: UUID | None = None
     received_at: Moment
-    command: Command
-
-    def dump(self) -> bytes:
-        """Write the envelope as JSON in field order."""
-        return _around(self, "command", self.command)
+    command: SerializeAsAny[Command]  # written by its own class: the union takes twice as long, for the same bytes
 
 
 class EventEnvelope(Frozen):
@@ -51,20 +47,7 @@ class EventEnvelope(Frozen):
     correlation_id: UUID
     causation_id: UUID
     prev_hash: str
-    event: Event
-
-    def dump(self) -> bytes:
-        """Write the envelope as JSON in field order: the bytes of the record."""
-        return _around(self, "event", self.event)
-
-
-def _around(envelope: Frozen, name: str, content: Frozen) -> bytes:
-    """Write an envelope whose last field is ``content``, one of many kinds.
-
-    Its own class writes it three times as fast as the union, which makes plain objects of it first; the bytes are equal.
-    """
-    head = envelope.__pydantic_serializer__.to_json(envelope, exclude={name})
-    return b'%b,"%b":%b}' % (head[:-1], name.encode(), content.dump())
+    event: SerializeAsAny[Event]
 
 
 def record_hash(record: bytes) -> str:
