@@ -36,7 +36,7 @@ def fold_untimed(zone: Zone, stamped: Stamped) -> Zone:
     """Fold one event into the state, and leave the timers of its :func:`owners` to be set: nothing here reads them."""
     event = stamped.event
     changes: Changes = {"version": stamped.version, "clock": stamped.now}
-    whole = _WHOLE.get(type(event))
+    whole = WHOLE.get(type(event))
     if whole is None:
         _request(zone, event, stamped, changes)  # type: ignore[arg-type]
     else:
@@ -101,7 +101,7 @@ def owners(event: Event) -> tuple[UUID, ...]:
     """The request and the offer whose timers an event may move."""
     if type(event) is RequestReceived:
         return (event.spec.request_id,)
-    if type(event) in _WHOLE:
+    if type(event) in WHOLE:
         return ()
     request_id: UUID = event.request_id  # type: ignore[union-attr]
     return (request_id, event.offer_id) if type(event) in _OF_OFFERS else (request_id,)  # type: ignore[union-attr]
@@ -111,12 +111,11 @@ def reset_timers(zone: Zone, touched: Iterable[UUID]) -> Timers:
     """The timers of a zone in which those of some requests and offers are not set yet."""
     timers = zone.timers
     for key in touched:
-        offer = zone.offers.get(key)
-        if offer is not None:
-            timers = timers.updated(key, (expiry_of(offer),))
+        if (record := zone.record(key)) is not None:
+            wanted = timers_of(zone, record)
         else:
-            record = zone.record(key)
-            timers = timers.updated(key, NONE if record is None else timers_of(zone, record))
+            wanted = NONE if (offer := zone.offers.get(key)) is None else (expiry_of(offer),)
+        timers = timers.updated(key, wanted)
     return timers
 
 
@@ -163,7 +162,7 @@ def all_timers(zone: Zone) -> Timers:
     return Timers.build(Map(of))
 
 
-_WHOLE: dict[type[Event], Fold] = {
+WHOLE: dict[type[Event], Fold] = {
     ZoneConfigured: _configured,
     CatalogueChanged: _catalogue,
     RosterChanged: _roster,

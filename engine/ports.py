@@ -8,7 +8,7 @@ The pure entry points that adapters call are ``engine.handling.handle`` (one com
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
 from schemas.envelope import CommandEnvelope, EventEnvelope, Outcome
@@ -91,8 +91,7 @@ class OpenCommand:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class RowChange:
+class RowChange(NamedTuple):
     """One row of the read model to write (``view``) or, with no view, to delete. ``key`` is unique in the table and zone."""
 
     table: Literal["request", "offer", "volunteer", "team", "zone"]
@@ -100,8 +99,7 @@ class RowChange:
     view: RequestView | OfferView | VolunteerView | TeamView | ZoneView | None
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One event as it is stored: ``data`` is what the hash chain covers."""
 
     zone: str

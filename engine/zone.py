@@ -23,6 +23,8 @@ from schemas.roster import Team, Volunteer
 from schemas.views import SeatState
 from schemas.zone import Policy, ZoneConfig
 
+_set = object.__setattr__
+
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 CALENDAR_KEPT = timedelta(days=8)
@@ -112,9 +114,7 @@ class _Copied:
     def changed(self, **fields: Any) -> Self:
         """Copy with some fields replaced."""
         copy = object.__new__(type(self))
-        values = copy.__dict__
-        values.update(self.__dict__)
-        values.update(fields)
+        _set(copy, "__dict__", self.__dict__ | fields)
         return copy
 
 

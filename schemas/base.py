@@ -43,9 +43,10 @@ class Frozen(BaseModel):
         For what is made of parts that were validated when they came in. Whatever is computed anew and might leave its
         bounds, as every event's content, goes through the constructor, for it must be readable for ever.
         """
+        blank, names = _blank(cls)
         made = cls.__new__(cls)
-        _set(made, "__dict__", _blank(cls) | fields)
-        _set(made, "__pydantic_fields_set__", set(fields))
+        _set(made, "__dict__", blank | fields)
+        _set(made, "__pydantic_fields_set__", names)
         _set(made, "__pydantic_extra__", None)
         _set(made, "__pydantic_private__", None)
         return made
@@ -56,9 +57,10 @@ class Frozen(BaseModel):
 
 
 @cache
-def _blank(model: type[Frozen]) -> dict[str, Any]:
-    """Fields in their order, which is that of the bytes, with their defaults; nothing stands for those without one."""
-    return {name: None if field.is_required() else field.default for name, field in model.model_fields.items()}
+def _blank(model: type[Frozen]) -> tuple[dict[str, Any], set[str]]:
+    """Fields in their order, which is that of the bytes, with their defaults or nothing where there is none; their names."""
+    fields = model.model_fields.items()
+    return {name: None if field.is_required() else field.default for name, field in fields}, set(model.model_fields)
 
 
 YEARS = range(1900, 3000)

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from engine.evolve import fold_untimed
+from engine.evolve import WHOLE, fold_untimed
 from engine.zone import RequestRecord, Zone
 from schemas.events import AlarmCleared, Event, ItemRefused
 from schemas.request import AlarmKind
@@ -27,8 +28,7 @@ class Refused(Exception):
         self.detail = detail
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """One event to be recorded, and the request's life that it belongs to.
 
     ``after`` is the state with it folded in; only the record's hash is missing there, and the timers that it moves.
@@ -39,8 +39,7 @@ class Fact:
     after: Zone
 
 
-@dataclass(frozen=True, slots=True)
-class _Stamp:
+class _Stamp(NamedTuple):
     """What the fold asks of an event that is not recorded yet."""
 
     event: Event
@@ -79,10 +78,10 @@ class Draft:
 
     def emit(self, event: Event) -> None:
         """Add a fact and fold it into the state that the next one sees."""
-        request_id = getattr(event, "request_id", None)
-        record = None if request_id is None else self.zone.record(request_id)
+        zone = self.zone
+        record = None if type(event) in WHOLE else zone.record(event.request_id)  # type: ignore[union-attr]
         correlation_id = self.correlation_id if record is None else record.correlation_id
-        self.zone = fold_untimed(self.zone, _Stamp(event, self.zone.version + 1, self.now, correlation_id))
+        self.zone = fold_untimed(zone, _Stamp(event, zone.version + 1, self.now, correlation_id))
         self.facts.append(Fact(event, correlation_id, self.zone))
 
     def open(self, request_id: UUID) -> RequestRecord:
