@@ -7,6 +7,7 @@ SHELL       := /bin/sh
 PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
+SEEDS  ?= 100000
 
 BIN := $(VENV)/bin
 RUN := $(VENV)/.installed-run
@@ -28,7 +29,7 @@ FRONT   := ningju/console/front
 PAGES   := ningju/console/static/vendor/.built
 ALL     := $(FRONT)/node_modules/.all
 
-.PHONY: help demo test test-real kill check lint format bench peers lock
+.PHONY: help demo test test-real kill simulate check lint format bench peers lock
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +45,9 @@ test-real: $(DEV) $(ALL) ## tests against real Kafka and Chromium; fails where t
 
 kill: $(DEV) ## kill -9 with 20 seeds on SQLite and 20 on PostgreSQL: minutes
 	CHAOS_ROUNDS=5 $(BIN)/python -m pytest -s tests/chaos/test_kill.py $(ARGS)
+
+simulate: $(DEV) ## 100,000 seeds of the deterministic simulation: hours; SEEDS=1000 for a few minutes
+	$(BIN)/python -m tests.deterministic --seeds 1:$$(($(SEEDS) + 1)) $(ARGS)
 
 check: ## all that CI runs
 	CI=true .ci/run
