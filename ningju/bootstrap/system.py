@@ -1,7 +1,7 @@
 """All roles of one process, wired: the only place that knows what stands behind each port."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from uuid import UUID
@@ -17,6 +17,7 @@ from ningju.bootstrap.admitting import Admission
 from ningju.bootstrap.entrance import entrance
 from ningju.bootstrap.letters import expire
 from ningju.bootstrap.lock import sole_writer
+from ningju.bootstrap.operating import Letters, check, imagine
 from ningju.bootstrap.server import WebServer
 from ningju.bootstrap.store import RingingStore, open_store
 from ningju.console.app import create_app
@@ -25,8 +26,9 @@ from ningju.console.services import Services
 from ningju.dispatch.notifiers import LogNotifier
 from ningju.ledger.inspection import InspectableStore
 from ningju.settings import Settings
+from schemas.commands import AssignCrew, Command
 from schemas.explanation import Explanation
-from schemas.plan import Plan
+from schemas.plan import Plan, Rule
 from schemas.problem import Limits, Problem
 from streams.apps import Connection
 from streams.broker import EmbeddedBroker
@@ -79,7 +81,15 @@ class System:
         self._notifier = notifier or LogNotifier()
         self._broker: EmbeddedBroker | None = None
         self._planner: SolverPool | SolverHere = SolverHere()
-        self._services = Services(ready=self.unready, explain=self.explain, stats=self.stats, wait_s=settings.wait_s)
+        self._services = Services(
+            ready=self.unready,
+            explain=self.explain,
+            imagine=self.imagine,
+            check=self.check,
+            letters=Letters(lambda: self.store, clock),
+            stats=self.stats,
+            wait_s=settings.wait_s,
+        )
         self.prepared = asyncio.Event()
         self._main: asyncio.Task[None] | None = None
         self._held = ExitStack()
@@ -239,3 +249,15 @@ class System:
 
         state: Zone = await self.pipeline.states.state(zone)
         return await asyncio.to_thread(explain, state, request_id, self.clock.now(), why)
+
+    async def imagine(self, zone: str, command: Command, request_id: UUID) -> Explanation | None:
+        """Explain a request as it would be after a command, beside the event loop."""
+        from solvers.why import why
+
+        state: Zone = await self.pipeline.states.state(zone)
+        return await asyncio.to_thread(imagine, state, command, request_id, self.clock.now(), why)
+
+    async def check(self, zone: str, command: AssignCrew) -> Mapping[str, Sequence[Rule]]:
+        """Name the rules that an assignment would break, by person."""
+        state: Zone = await self.pipeline.states.state(zone)
+        return check(state, command, self.clock.now())

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import ningju.console
-from ningju.console.pages import frame, now, queue, speech
+from ningju.console.pages import frame, life, new, now, queue, speech
 
 CONSOLE = Path(ningju.console.__file__).parent
 _SAID = re.compile(r"""(?:\b_|\.say|\b_say)\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
@@ -24,9 +24,20 @@ def sentences() -> set[str]:
 
 def _tables() -> set[str]:
     tables = [speech.STATES, speech.ALARMS, speech.SEATS, speech.OFFERS, speech.ACTORS, speech.PRIORITIES]
-    tables += [speech.REASONS, speech.CODES, speech.ORDERS, now.ACTIONS, queue.BULK, queue.ORDERS]
+    tables += [
+        speech.REASONS,
+        speech.CODES,
+        speech.ORDERS,
+        now.ACTIONS,
+        queue.BULK,
+        queue.ORDERS,
+        life.ANSWERS,
+        new.WORDS,
+        new.FAULTS,
+    ]
     found = {text for table in tables for text in table.values()}  # type: ignore[attr-defined]
     found |= {text for _, text in frame.PAGES} | {text for _, text, _ in queue.VIEWS}
+    found |= {life.MISSING_REASON, life.WRONG_WINDOW}
     return found | _in_source("speech.py") | _in_source("routing.py")
 
 

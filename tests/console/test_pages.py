@@ -8,7 +8,7 @@ from schemas.request import RequestState
 from tests.console.world import NOW, World, label, offer_of, offered, service, zone_view
 
 HOSTILE = '"><script>alert(1)</script>&lt;{{ 7*7 }}'
-PAGES = ("/now", "/queue", "/queue?view=ended")
+PAGES = ("/now", "/queue", "/queue?view=ended", "/new", "/new?site=north-home", "/letters", "/audit", "/audit/looks")
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -18,6 +18,7 @@ from ningju.console.pages.moments import Moments
 from ningju.console.pages.speech import Speech
 from ningju.console.pages.viewer import Viewer, viewer_of
 from ningju.console.pages.words import COOKIE, LANGUAGES, Language, language_of, named, say
+from ningju.console.permissions import TABLE, UNLISTED
 from ningju.console.services import AtSite, Site
 from schemas.base import Label
 from schemas.views import ZoneView
@@ -49,6 +50,9 @@ HEADERS = {
 PAGES = (
     ("/now", "Now"),
     ("/queue", "Queue"),
+    ("/new", "New request"),
+    ("/letters", "Dead letters"),
+    ("/audit", "Audit"),
 )
 
 _VENDOR = files("ningju.console") / "static" / "vendor"
@@ -110,6 +114,11 @@ class Frame:
         self.verdict: object = None
         self.speech = Speech(self.language, self.views, self.moments)
 
+    def may(self, method: str, route: str) -> bool:
+        """Whether the one who looks may call a route: what they may not do is not shown."""
+        rule, role = TABLE.get(f"{method} {route}", UNLISTED), self.viewer.user.role
+        return rule.roles is None or (role is not None and role in rule.roles)
+
     def say(self, english: str, **parts: object) -> str:
         """Say a sentence in the page's language."""
         return say(self.language, english, **parts)
@@ -138,7 +147,7 @@ class Frame:
             moments=self.moments,
             speech=self.speech,
             views=self.views,
-            pages=PAGES,
+            pages=[(address, name) for address, name in PAGES if self.may("GET", address)],
             path=self.request.url.path,
             built=built,
             **context,

@@ -1,0 +1,114 @@
+"""What the operators' pages ask beyond the ports: a zone's state tried out, and dead letters dealt with."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from engine.decide.by_hand import broken
+from engine.explaining import Why, explain
+from engine.handling import handle
+from engine.ports import Clock
+from engine.zone import Zone
+from ningju.bootstrap.letters import NotReplayable, again
+from ningju.ledger.inspection import Closing, InspectableStore, KeptLetter
+from schemas.base import derive_id
+from schemas.commands import AssignCrew, Command
+from schemas.envelope import Actor, CommandEnvelope
+from schemas.explanation import Explanation
+from schemas.plan import Rule
+
+TRIAL = Actor(kind="operator", id="trial")
+
+
+def imagine(zone: Zone, command: Command, request_id: UUID, now: datetime, why: Why) -> Explanation | None:
+    """Explain a request as it would be after a command: the state is a value, so nothing has to be taken back."""
+    envelope = CommandEnvelope(
+        command_id=derive_id("trial", request_id, zone.version),
+        zone=zone.zone,
+        actor=TRIAL,
+        correlation_id=request_id,
+        received_at=now,
+        command=command,
+    )
+    handled = handle(zone, envelope)
+    if handled.decided.outcome.status != "accepted":
+        return None
+    return explain(handled.state, request_id, now, why)
+
+
+def check(zone: Zone, command: AssignCrew, now: datetime) -> dict[str, tuple[Rule, ...]]:
+    """Name the rules that an assignment would break; of what is not here nothing can be said."""
+    record = zone.requests.get(command.request_id)
+    seats = [seat for seat in command.seats if seat.volunteer in zone.volunteers]
+    if record is None or record.need is None or command.team not in zone.teams:
+        return {}
+    if any(seat.demand >= len(record.need.demands) for seat in seats) or not seats:
+        return {}
+    start = command.start.replace(microsecond=0)
+    return broken(zone, record, now, team=command.team, start=start, seats=seats, agreed=command.agreed)
+
+
+class Letters:
+    """Dead letters as the pages see them.
+
+    Parameters
+    ----------
+    store
+        Gives the store, which is opened later than the pages are wired.
+    """
+
+    def __init__(self, store: Callable[[], InspectableStore], clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def newest(self, limit: int) -> Sequence[KeptLetter]:
+        """Those that nobody has dealt with, newest first."""
+        return await self._store().letters(limit)
+
+    async def find(self, number: int) -> KeptLetter | None:
+        """One that nobody has dealt with."""
+        kept = await self._store().letter(number)
+        return None if kept is None or kept.closing is not None else kept
+
+    async def replay(self, number: int, by: str, raw: bytes | None = None) -> UUID:
+        """Send it through the door once more, or what ``raw`` makes of it.
+
+        Raises
+        ------
+        NotReplayable
+            When there is nothing to replay, with what to do instead.
+        """
+        store = self._store()
+        kept = await self._open(number)
+        if raw is not None and raw != kept.letter.raw:
+            # What was mended is another message: it must not be taken for the old one.
+            letter = replace(kept.letter, raw=raw, partition=-1, offset=int(derive_id(raw).int % 2**62))
+            kept = replace(kept, letter=letter)
+        try:
+            command = await again(store, kept, self._clock)
+        except ValidationError as bad:
+            raise NotReplayable(f"it is still not to be read: {bad.error_count()} faults") from bad
+        (enqueued,) = await store.enqueue([command])
+        await store.close_letter(number, Closing("replayed", by, replayed_as=enqueued.command_id))
+        return enqueued.command_id
+
+    async def discard(self, number: int, by: str, reason: str) -> None:
+        """Put it away.
+
+        Raises
+        ------
+        NotReplayable
+            When it is unknown or closed already.
+        """
+        await self._open(number)
+        if not await self._store().close_letter(number, Closing("discarded", by, reason)):
+            raise NotReplayable(f"somebody else has dealt with letter {number} meanwhile")
+
+    async def _open(self, number: int) -> KeptLetter:
+        kept = await self.find(number)
+        if kept is None:
+            raise NotReplayable(f"letter {number} is not there, or somebody has dealt with it")
+        return kept

@@ -1,0 +1,161 @@
+"""Assignment by hand: who, with which team, when; the rules that it breaks are named before it is sent."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import get_args
+from uuid import UUID
+
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from ningju.console.pages.frame import AtFrame, Frame
+from ningju.console.pages.life import Whole, explanation, read_moment, whole
+from ningju.console.pages.orders import Form, form_of, ordered
+from ningju.console.pages.routing import pages
+from schemas.commands import AssignCrew, AssignedSeat, WaivableRule
+from schemas.plan import Rule
+from schemas.views import RequestView, TeamView
+
+router = pages()
+
+WAIVABLE = frozenset(get_args(WaivableRule))
+HOUR_FORM = "%Y-%m-%dT%H:%M"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the form holds so far: a person or nobody for each seat, in their order."""
+
+    team: str
+    start: datetime | None
+    who: tuple[str, ...]
+    agreed: bool
+    waived: frozenset[str]
+
+
+@router.get("/request/{request_id}/assign")
+async def begin(frame: AtFrame, request_id: UUID) -> Response:
+    """The form, filled in with what suits best."""
+    found = await whole(frame, request_id)
+    row, asked = found.here, frame.request.query_params
+    visit = row.visit
+    team = asked.get("team") or (visit.team if visit is not None else "")
+    start = visit.window.start if visit is not None and not asked.get("team") else _first_start(frame, row)
+    choice = Choice(team, start, tuple(filter(None, [asked.get("who", "")])), False, frozenset())
+    return await _page(frame, found, choice)
+
+
+@router.post("/request/{request_id}/assign")
+async def assign(frame: AtFrame, request_id: UUID) -> Response:
+    """Check; then, when it was said to be meant, send."""
+    form, found = await form_of(frame), await whole(frame, request_id)
+    row = found.here
+    choice = Choice(
+        form.one("team"),
+        read_moment(frame, form.one("start")),
+        tuple(form.one(f"who{n}") for n in range(len(_demands(frame, row)))),
+        form.one("agreed") == "yes",
+        frozenset(form.many("waive")) & WAIVABLE,
+    )
+    command = _command(frame, row, choice, form)
+    if command is None:
+        return await _page(frame, found, choice, fault=frame.say("Fill in a team, a start and at least one person."))
+    broken = await _broken(frame, row, command)
+    left = {rule for rules in broken.values() for rule in rules} - choice.waived
+    if form.one("sure") != "yes" or left:
+        return await _page(frame, found, choice, broken=broken, checked=True)
+    if broken and not form.reason():
+        fault = frame.say("Say why these rules may be broken.")
+        return await _page(frame, found, choice, broken=broken, checked=True, fault=fault)
+    if command.seen is not None and row.version > command.seen:
+        return frame.go(f"/request/{request_id}?since={command.seen}")
+    return await ordered(frame, form, row.zone, command, f"/request/{request_id}", correlation_id=request_id)
+
+
+def _first_start(frame: Frame, row: RequestView) -> datetime | None:
+    for window in row.windows:
+        start = max(window.start, frame.now.replace(second=0, microsecond=0))
+        if start < window.end:
+            return start
+    return row.windows[0].start
+
+
+def _command(frame: Frame, row: RequestView, choice: Choice, form: Form) -> AssignCrew | None:
+    if choice.start is None or not choice.team:
+        return None
+    seen = form.one("seen")
+    try:
+        return AssignCrew(
+            request_id=row.request_id,
+            team=choice.team,
+            start=choice.start,
+            seats=tuple(
+                AssignedSeat(demand=demand, volunteer=name)
+                for (demand, _), name in zip(_demands(frame, row), choice.who, strict=True)
+                if name
+            ),
+            agreed=choice.agreed,
+            waived=tuple(sorted(choice.waived)),  # type: ignore[arg-type]
+            seen=int(seen) if seen.isdecimal() else None,
+            reason=form.reason(),
+        )
+    except (ValidationError, ValueError):
+        return None
+
+
+async def _broken(frame: Frame, row: RequestView, command: AssignCrew) -> Mapping[str, Sequence[Rule]]:
+    check = frame.site.services.check
+    return await check(row.zone, command) if check is not None else {}
+
+
+async def _page(
+    frame: Frame,
+    found: Whole,
+    choice: Choice,
+    *,
+    broken: Mapping[str, Sequence[Rule]] | None = None,
+    checked: bool = False,
+    fault: str = "",
+) -> Response:
+    row = found.here
+    teams, volunteers = await frame.site.store.roster(row.zone)
+    why = await explanation(frame, row)
+    nearest = [one.volunteer for one in why.candidates] if why is not None else []
+    members = sorted(one.volunteer.id for one in volunteers if one.volunteer.team == choice.team)
+    return frame.page(
+        "assign.html",
+        422 if fault else 200,
+        title="Assign by hand",
+        row=row,
+        choice=choice,
+        teams=[_named(frame, team) for team in teams],
+        names=list(dict.fromkeys([*(name for name in nearest if name in members), *members]))[:300],
+        demands=_demands(frame, row),
+        start=frame.moments.local(choice.start).strftime(HOUR_FORM) if choice.start is not None else "",
+        broken=broken or {},
+        can_waive=sorted({rule for rules in (broken or {}).values() for rule in rules} & WAIVABLE),
+        checked=checked,
+        waivable=WAIVABLE,
+        fault=fault,
+    )
+
+
+def _named(frame: Frame, view: TeamView) -> tuple[str, str]:
+    name = view.team.name.zh if frame.language == "zh" else view.team.name.en
+    return view.team.id, name or view.team.id
+
+
+def _demands(frame: Frame, row: RequestView) -> list[tuple[int, str]]:
+    """The demand and skill of each seat that is to be filled."""
+    if row.visit is not None:
+        skills = list(dict.fromkeys((seat.skill, seat.level) for seat in row.visit.seats))
+        return [(skills.index((seat.skill, seat.level)), f"{seat.skill} ≥ {seat.level}") for seat in row.visit.seats]
+    for item in frame.views[row.zone].service_types if row.zone in frame.views else ():
+        if item.id == row.service_type and item.crew == row.crew:
+            return [
+                (number, f"{demand.skill} ≥ {demand.level}")
+                for number, demand in enumerate(item.demands)
+                for _ in range(demand.heads)
+            ]
+    return [(0, "")] * row.crew

@@ -1,0 +1,91 @@
+"""Audit: who did what, when and why, and who looked at whom; both can be taken along as JSON lines."""
+
+import json
+from collections.abc import AsyncIterator
+
+from starlette.responses import Response, StreamingResponse
+
+from engine.ports import Deed
+from ningju.console.pages.frame import HEADERS, AtFrame, Frame
+from ningju.console.pages.routing import pages
+from ningju.console.services import Site
+from schemas.envelope import CommandEnvelope
+
+router = pages()
+
+ROWS = 50
+EXPORT = 500
+
+
+@router.get("/audit")
+async def show(frame: AtFrame) -> Response:
+    """What operators asked of zones, newest first."""
+    asked = frame.request.query_params
+    actor = asked.get("actor", "")[:80]
+    before = _number(asked.get("before", ""))
+    deeds = await frame.site.store.deeds(actor=actor or None, before=before, limit=ROWS + 1)
+    rows = [_row(frame, deed) for deed in deeds[:ROWS]]
+    return frame.page(
+        "audit.html",
+        title="Audit",
+        rows=rows,
+        actor=actor,
+        next=deeds[ROWS - 1].command.seq if len(deeds) > ROWS else None,
+    )
+
+
+@router.get("/audit/looks")
+async def show_looks(frame: AtFrame) -> Response:
+    """Who saw whose name and phone, newest first."""
+    before = _number(frame.request.query_params.get("before", ""))
+    looks = await frame.site.store.looks(before=before, limit=ROWS + 1)
+    return frame.page(
+        "looks.html",
+        title="Who looked at whom",
+        rows=looks[:ROWS],
+        next=looks[ROWS - 1].seq if len(looks) > ROWS else None,
+    )
+
+
+@router.get("/audit/export")
+async def export(frame: AtFrame) -> Response:
+    """Every deed as a JSON line, newest first."""
+    headers = HEADERS | {"Content-Disposition": 'attachment; filename="audit.jsonl"'}
+    return StreamingResponse(_lines(frame.site), media_type="application/x-ndjson", headers=headers)
+
+
+async def _lines(site: Site) -> AsyncIterator[bytes]:
+    before: int | None = None
+    while deeds := await site.store.deeds(before=before, limit=EXPORT):
+        for deed in deeds:
+            outcome = None if deed.outcome is None else deed.outcome.model_dump(mode="json")
+            line = {"command": json.loads(deed.command.data), "outcome": outcome}
+            yield json.dumps(line, ensure_ascii=False).encode() + b"\n"
+        before = deeds[-1].command.seq
+
+
+def _row(frame: Frame, deed: Deed) -> dict[str, object]:
+    envelope = CommandEnvelope.read(deed.command.data)
+    command, outcome = envelope.command, deed.outcome
+    request_id = getattr(command, "request_id", None)
+    if request_id is None and hasattr(command, "spec"):
+        request_id = command.spec.request_id
+    if request_id is None and command.kind in ("accept_offer", "decline_offer"):
+        request_id = envelope.correlation_id  # the pages put the request's id here
+    return {
+        "at": deed.command.received_at,
+        "who": envelope.actor,
+        "what": frame.speech.order(command),
+        "zone": deed.command.zone,
+        "request": request_id,
+        "why": getattr(command, "reason", "") or envelope.reason,
+        "status": "pending" if outcome is None else outcome.status,
+        "text": frame.speech.code(outcome) if outcome is not None and outcome.status == "rejected" else "",
+        "versions": (outcome.before + 1, outcome.after)
+        if outcome is not None and outcome.after > outcome.before
+        else None,
+    }
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else None

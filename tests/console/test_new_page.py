@@ -1,0 +1,138 @@
+"""A request by phone, and dead letters."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from engine.ports import DeadLetter
+from ningju.console.services import Services
+from schemas.base import derive_id
+from schemas.commands import SubmitRequest
+from tests.console.world import NOW, World
+
+
+async def test_a_site_shows_its_two_lists(world: World) -> None:
+    assert "Choose where help is needed" in (await world.client.get("/new?lang=en")).text
+    north = (await world.client.get("/new?site=north-home&lang=en")).text
+    south = (await world.client.get("/new?site=south-home&lang=en")).text
+    assert "Featured here" not in north
+    assert "Featured here" in south
+    assert "Tomorrow, in the morning" in south
+
+
+async def test_a_request_is_taken_in_once_with_its_person_apart(world: World) -> None:
+    form = {
+        "site": "north-home",
+        "service": "elder-visit",
+        "when": "2026-03-03/morning",
+        "name": "陈奶奶",
+        "phone": "13900000000",
+        "key": "k",
+        "sure": "yes",
+    }
+    for _ in range(2):
+        answer = await world.client.post("/new", data=form)
+        assert answer.status_code == 303
+    (envelope,) = await world.open()
+    assert isinstance(envelope.command, SubmitRequest)
+    spec = envelope.command.spec
+    assert (spec.site, spec.source) == ("north-home", "phone")
+    assert spec.windows[0].start == NOW + timedelta(hours=23)
+    assert b"13900000000" not in envelope.dump()
+    person = await world.store.person(str(spec.beneficiary))
+    assert person is not None
+    assert person.phone == "13900000000"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"service": ""}, "Choose a service."),
+        ({"start": "2026-03-01T08:00", "end": "2026-03-01T10:00"}, "This time cannot be"),
+        ({"start": "2026-03-04T10:00", "end": "2026-03-04T08:00"}, "A window must end after it starts."),
+        ({"when": "never"}, "A window must end after it starts."),
+        ({"code": "no code!"}, "The beneficiary was not understood."),
+    ],
+)
+async def test_what_is_wrong_is_said_and_what_was_filled_in_stays(
+    world: World, fields: dict[str, str], said: str
+) -> None:
+    form = {"site": "north-home", "service": "elder-visit", "when": "2026-03-03/morning", "name": "Ann", "sure": "yes"}
+    answer = await world.client.post("/new?lang=en", data=form | fields)
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert 'value="Ann"' in answer.text
+    assert await world.open() == []
+
+
+@dataclass
+class Kept:
+    number: int
+    letter: DeadLetter
+    count: int = 3
+    first_at: datetime = NOW
+    last_at: datetime = NOW
+    expires_at: datetime = NOW
+
+
+@dataclass
+class Drawer:
+    kept: dict[int, Kept] = field(default_factory=dict)
+    said: list[tuple[object, ...]] = field(default_factory=list)
+
+    async def newest(self, limit: int) -> list[Kept]:
+        return list(self.kept.values())[:limit]
+
+    async def find(self, number: int) -> Kept | None:
+        return self.kept.get(number)
+
+    async def replay(self, number: int, by: str, raw: bytes | None = None) -> UUID:
+        if raw == b"worse":
+            raise ValueError("it is no request that can be read")
+        self.said.append((number, by, raw))
+        return derive_id("replayed")
+
+    async def discard(self, number: int, by: str, reason: str) -> None:
+        self.said.append((number, by, reason))
+
+
+class TestLetters:
+    @pytest.fixture
+    def services(self) -> Services:
+        self.drawer = Drawer()
+        return Services(wait_s=0, letters=self.drawer)
+
+    def keep(self, number: int, reason: str, raw: bytes = b'{"a":1}') -> None:
+        self.drawer.kept[number] = Kept(number, DeadLetter("ningju.requests", 0, number, reason, raw))
+
+    async def test_letters_of_one_cause_stand_together(self, world: World) -> None:
+        assert "There are no dead letters" in (await world.client.get("/letters?lang=en")).text
+        self.keep(1, "field 7 of 'a' is <bad>")
+        self.keep(2, "field 12 of 'b' is <bad>")
+        self.keep(3, "not JSON")
+        text = (await world.client.get("/letters?lang=en")).text
+        assert text.count("<h2>") == 2
+        assert "<bad>" not in text
+        assert "Look at 3 dead letters" in (await world.client.get("/now?lang=en")).text
+
+    async def test_a_letter_is_mended_and_sent_again(self, world: World) -> None:
+        self.keep(1, "not JSON", b"\xff{'a'}")
+        page = (await world.client.get("/letters/1?lang=en")).text
+        assert "\\xff" in page
+        assert "ff 7b" in page
+        worse = await world.client.post("/letters/1?lang=en", data={"what": "replay", "raw": "worse"})
+        assert "it is no request that can be read" in worse.text
+        await world.client.post("/letters/1", data={"what": "replay", "raw": '{"a": 2}'})
+        await world.client.post("/letters/1", data={"what": "replay", "raw": "\\xff{'a'}"})
+        assert self.drawer.said == [(1, "operator:local", b'{"a": 2}'), (1, "operator:local", None)]
+
+    async def test_a_letter_is_put_away_with_a_reason_only(self, world: World) -> None:
+        self.keep(1, "not JSON")
+        without = await world.client.post("/letters/1?lang=en", data={"what": "discard"})
+        assert "Say why it is put away." in without.text
+        done = await world.client.post("/letters/1", data={"what": "discard", "reason": "a test"})
+        assert done.headers["location"] == "/letters"
+        assert self.drawer.said == [(1, "operator:local", "a test")]
+        assert (await world.client.get("/letters/9")).status_code == 404
