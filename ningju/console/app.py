@@ -26,7 +26,7 @@ from ningju.console import (
 from ningju.console.gate import Entrance, Gate, SignInNeeded, authorise, on_nobody
 from ningju.console.guard import LOCAL, Guard
 from ningju.console.metrics import Metrics
-from ningju.console.pages import assigning, audit, dead, life, new, now, queue
+from ningju.console.pages import assigning, audit, dead, life, live, new, now, queue
 from ningju.console.problems import Problem, on_http, on_invalid, on_port, on_problem
 from ningju.console.services import Services, Site
 from ningju.console.sign_in import SigningIn
@@ -63,12 +63,13 @@ def create_app(
     )
     app.openapi = partial(reference.openapi, app)  # type: ignore[method-assign]
     app.state.site = Site(store, clock, services or Services())
+    app.state.live = live.Live(app.state.site)
     app.state.metrics = Metrics()
     app.state.gate = gate = Gate(store, entrance or Entrance())
     provider = gate.entrance.provider
     app.state.signing_in = SigningIn(gate, provider) if provider is not None else None
     app.mount("/static", StaticFiles(packages=[("ningju.console", "static")]), "static")
-    for page in (now, queue, life, assigning, new, dead, audit):
+    for page in (now, queue, life, assigning, new, dead, audit, live):
         app.include_router(page.router)
     for part in (requests, persons, visits, zones, roster, catalogue, feeds, commands, health, reference, sign_in):
         app.include_router(part.router)

@@ -93,6 +93,7 @@ TABLE: Mapping[str, Rule] = {
     "GET /": Rule(EVERYBODY),
     "GET /now": Rule(EVERYBODY),
     "GET /queue": Rule(EVERYBODY),
+    "GET /live": Rule(EVERYBODY),
     "POST /queue": Rule(HANDS),
     "GET /request/{request_id}": Rule(EVERYBODY),
     "POST /request/{request_id}/people": Rule(HANDS),

@@ -14,6 +14,7 @@ from jinja2.runtime import Context
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from engine.intake import Directory
+from ningju.console.cursors import write_cursor
 from ningju.console.pages.moments import Moments
 from ningju.console.pages.speech import Speech
 from ningju.console.pages.viewer import Viewer, viewer_of
@@ -97,6 +98,8 @@ class Frame:
     ----------
     views
         The zones, the district first.
+    cursor
+        How far each zone was when the page was made.
     verdict
         What became of the order after which this page is shown.
     """
@@ -112,7 +115,17 @@ class Frame:
         self.zone = ZoneInfo(next((view.policy.timezone for view in views.values()), Policy().timezone))
         self.moments = Moments(self.language, self.now, self.zone)
         self.verdict: object = None
+        self.cursor = ""
         self.speech = Speech(self.language, self.views, self.moments)
+
+    def again(self, views: Mapping[str, ZoneView]) -> "Frame":
+        """The same frame at this moment."""
+        return Frame(self.request, self.site, self.directory, views)
+
+    @property
+    def live(self) -> str:
+        """Where this page hears of what changes from its making on."""
+        return "/live?" + urlencode({"lang": self.language, "after": self.cursor})
 
     def may(self, method: str, route: str) -> bool:
         """Whether the one who looks may call a route: what they may not do is not shown."""
@@ -170,6 +183,7 @@ class Frame:
 async def _frame(request: Request, site: AtSite) -> Frame:
     views = await site.views()
     frame = Frame(request, site, await site.directory(), views)
+    frame.cursor = write_cursor(None, await site.heads())
     from ningju.console.pages.orders import heard  # which needs the frame itself
 
     frame.verdict = await heard(frame)

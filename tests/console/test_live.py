@@ -1,0 +1,110 @@
+"""Pages that hear of what changes: one watcher, written once, and a stream that goes on where it broke off."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from starlette.requests import Request
+
+from ningju.console.cursors import write_cursor
+from ningju.console.pages import live
+from ningju.console.pages.frame import Frame
+from ningju.console.pages.live import Live
+from ningju.console.services import Services, Site
+from schemas.base import derive_id
+from tests.console.world import World
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "EVERY_S", 0.02)
+
+
+async def frame_of(site: Site, language: str = "en") -> Frame:
+    query = f"lang={language}".encode()
+    request = Request({"type": "http", "method": "GET", "path": "/live", "query_string": query, "headers": []})
+    return Frame(request, site, await site.directory(), await site.views())
+
+
+async def following(stream: AsyncIterator[bytes], marker: bytes) -> bytes:
+    """Read until a message holds the marker."""
+    seen = b""
+    async with asyncio.timeout(5):
+        async for part in stream:
+            seen += part
+            if marker in part:
+                return seen
+    raise AssertionError(seen)
+
+
+@pytest.fixture
+def site(world: World, services: Services) -> Site:
+    return Site(world.store, world.clock, services)
+
+
+async def test_a_change_is_told_to_all_and_written_once(
+    world: World, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+    render = Frame.render
+
+    def counted(self: Frame, template: str, **context: object) -> str:
+        written.append(template)
+        return render(self, template, **context)
+
+    monkeypatch.setattr(Frame, "render", counted)
+    watcher = Live(site)
+    streams = [watcher.listen(await frame_of(site), "other", {}) for _ in range(20)]
+    for stream in streams:
+        assert await anext(stream) == b"retry: 2000\n\n"
+    await world.happen("north")
+    name = f"event: request-{derive_id('request', 'north', 1)}".encode()
+    told = await asyncio.gather(*(following(stream, name) for stream in streams))
+    assert len(set(told)) == 1
+    assert written == ["changed.html"]
+    assert b"event: queue\ndata: <a" in told[0]
+    for stream in streams:
+        await stream.aclose()
+
+
+async def test_the_board_is_pushed_in_each_language(world: World, site: Site) -> None:
+    watcher = Live(site)
+    english = watcher.listen(await frame_of(site, "en"), "now", {})
+    chinese = watcher.listen(await frame_of(site, "zh"), "now", {})
+    await asyncio.gather(anext(english), anext(chinese))
+    await world.happen("south", 3)
+    assert b"Needs a person" in await following(english, b"event: now")
+    assert "需要人处理".encode() in await following(chinese, b"event: now")
+    await english.aclose()
+    await chinese.aclose()
+
+
+async def test_a_stream_goes_on_where_it_broke_off(world: World, site: Site) -> None:
+    await world.happen("north", 2)
+    before = await world.store.heads()
+    await world.happen("north")
+    stream = Live(site).listen(await frame_of(site), "other", before)
+    told = await following(stream, b"event: seen")
+    assert f"request-{derive_id('request', 'north', 3)}".encode() in told
+    assert str(derive_id("request", "north", 2)).encode() not in told
+    assert f"id: {write_cursor(None, await world.store.heads())}".encode() in told
+    await stream.aclose()
+
+
+async def test_after_many_events_everything_counts_as_changed(
+    world: World, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "LOOKED_THROUGH", 3)
+    before = await world.store.heads()
+    await world.happen("north", 5)
+    stream = Live(site).listen(await frame_of(site), "other", before | {"south": 0, "x": 1})
+    assert b"event: request-all" in await following(stream, b"event: seen")
+    await stream.aclose()
+
+
+async def test_the_stream_ends_when_the_server_drains(world: World, services: Services, site: Site) -> None:
+    stream = Live(site).listen(await frame_of(site), "other", {})
+    await anext(stream)
+    services.stopping.set()
+    async with asyncio.timeout(5):
+        assert [part async for part in stream] == []
