@@ -1,5 +1,6 @@
 """Calls to a running Ningju."""
 
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import Any
 import httpx2
 
 from ningju.cli.exits import MISSING, Stop, missing, wrong
+from ningju.cli.flags import OPERATOR
 
 API = "/api/v1"
 TRIES = 20
@@ -22,9 +24,19 @@ class Client:
     ----------
     url
         Where it answers; on the loopback no proxy of the environment is asked.
+    actor
+        For whom the calls are made; with a token, whoever that stands for, unless somebody else is named.
+    token
+        What lets programs in, where people sign in; ``NINGJU_TOKEN`` by default, for a command line is read by everybody.
     """
 
-    def __init__(self, url: str, actor: str, transport: httpx2.BaseTransport | None = None) -> None:
+    def __init__(
+        self, url: str, actor: str, transport: httpx2.BaseTransport | None = None, token: str | None = None
+    ) -> None:
+        token = os.environ.get("NINGJU_TOKEN", "") if token is None else token
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if not token or actor != OPERATOR:
+            headers["X-Actor"] = actor
         try:
             parsed = httpx2.URL(url)
         except httpx2.InvalidURL as error:
@@ -34,7 +46,7 @@ class Client:
         self.url = url
         self._http = httpx2.Client(
             base_url=url,
-            headers={"X-Actor": actor},
+            headers=headers,
             timeout=httpx2.Timeout(10, read=90),
             transport=transport,
             trust_env=not _loopback(parsed.host),
@@ -62,6 +74,8 @@ class Client:
     def json(self, path: str, **query: Any) -> Any:
         """Ask for something that has to be there."""
         answer = self.get(path, **query)
+        if answer.status_code in {401, 403}:
+            wrong(f"{self.url} lets nobody in without a token for this: NINGJU_TOKEN, of `ningju token create`")
         if answer.status_code == 404:
             wrong(reason(answer))
         if answer.is_error:

@@ -295,3 +295,32 @@ async def test_whoever_has_signed_in_acts_as_themselves(city: City) -> None:
 
 async def test_everybody_may_read_what_is_for_everybody(city: City) -> None:
     assert {role for rule in TABLE.values() for role in rule.roles or ()} == EVERYBODY == set(ROLES)
+
+
+async def test_what_one_program_sends_in_is_counted_apart_from_what_others_do() -> None:
+    clock = SetClock()
+    store = MemoryStore(clock)
+    entrance = Entrance(provider=Provider("http://127.0.0.1:9", "ningju", ""), intake="2/minute")
+    app = create_app(store, clock, Services(wait_s=0), hosts=["console"], entrance=entrance)
+    async with AsyncClient(transport=ASGITransport(app=app), base_url="http://console") as client:
+        city = City(store, clock, client)
+        await city.show(zone_view(OWN, 121.41, service()))
+        asked = need(site=f"{OWN}-home", place=None)
+        first, second = [await token(city, "requests:write") for _ in range(2)]
+        answers = [await client.post("/api/v1/requests", json=asked, headers=first) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [202, 202, 429]
+        assert answers[-1].json()["type"] == "urn:ningju:problem:too-many"
+        assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+        assert (await client.post("/api/v1/requests", json=asked, headers=second)).status_code == 202
+    await store.close()
+
+
+async def test_whoever_tries_tokens_out_is_made_to_wait() -> None:
+    clock = SetClock()
+    entrance = Entrance(sign_ins="2/minute")
+    app = create_app(MemoryStore(clock), clock, hosts=["console"], entrance=entrance)
+    async with AsyncClient(transport=ASGITransport(app=app), base_url="http://console") as client:
+        tried = [{"Authorization": f"Bearer ningju_{n}"} for n in range(3)]
+        answers = [await client.get("/api/v1/zones", headers=headers) for headers in tried]
+        assert [answer.status_code for answer in answers] == [401, 401, 429]
+        assert (await client.get("/api/v1/zones")).status_code == 200, "the local operator has no token"
