@@ -29,7 +29,7 @@ FRONT   := ningju/console/front
 PAGES   := ningju/console/static/vendor/.built
 ALL     := $(FRONT)/node_modules/.all
 
-.PHONY: help demo test test-real kill simulate check lint format bench peers lock
+.PHONY: help demo test test-real pictures kill simulate check lint format bench peers lock
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,11 @@ test: $(DEV) $(PAGES) ## every test of what pip brings; ARGS="tests/solvers -x"
 
 test-real: $(DEV) $(ALL) ## tests against real Kafka and Chromium; fails where they cannot be had
 	$(BIN)/python -m pytest -m real $(ARGS)
+
+pictures: $(DEV) ## draw the operators' pages for docs/console.md, with Chromium
+	$(BIN)/python -m deploy.front --insist --all
+	mkdir -p docs/images/console
+	NINGJU_PICTURES=docs/images/console $(BIN)/python -m pytest -q -m real tests/real/test_console.py $(ARGS)
 
 kill: $(DEV) ## kill -9 with 20 seeds on SQLite and 20 on PostgreSQL: minutes
 	CHAOS_ROUNDS=5 $(BIN)/python -m pytest -s tests/chaos/test_kill.py $(ARGS)

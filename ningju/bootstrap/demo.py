@@ -220,7 +220,7 @@ async def _keep_running(
     await system.start()
     system.prepared.set()
     try:
-        console.print(summary(report, scenario, f"{system.address}/docs"))
+        console.print(summary(report, scenario, f"{system.address}/"))
         told = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, told.set)

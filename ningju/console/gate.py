@@ -5,27 +5,26 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
-from engine.intake import Fault
 from engine.ports import Store
 from ningju.console import tokens
 from ningju.console.access import CSRF_FIELD, CSRF_HEADER, LOCAL, ROLES, User
-from ningju.console.bodies import read_bounded
 from ningju.console.claims import Claims
+from ningju.console.forms import URLENCODED, keep_body, kind_of, parsed
 from ningju.console.keys import Keys, digest, new_secret
 from ningju.console.limits import Limit
 from ningju.console.permissions import TABLE, UNLISTED, Rule
-from ningju.console.problems import Problem, invalid
+from ningju.console.problems import Problem
 from ningju.console.sending import API
 from schemas.envelope import Actor
 
 FORM_LIMIT = 10_000_000
-FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-PROGRAMS = (f"{API}/", "/open311/")
+OPEN311 = "/open311/"
+PROGRAMS = (f"{API}/", OPEN311)
 """Where programs call."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 STALE_S = 5.0
@@ -109,9 +108,8 @@ class Gate:
         Problem
             401 for a token that does not count.
         """
-        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            return await self.program(secret.strip(), address_of(request))
+        if shown := await _secret(request):
+            return await self.program(shown, address_of(request))
         if self.entrance.provider is None:
             return self.local
         secret = self.keys.unsign(request.cookies.get(self.entrance.cookie, "")) or ""
@@ -203,16 +201,23 @@ class Gate:
 
 
 async def _field(request: Request) -> str:
-    """The token among a form's fields; the handler can read the body once more."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in FORMS:
+    """The token among a form's fields; a form with files sends it as the header."""
+    if kind_of(request) != URLENCODED:
         return ""
-    request._body = await read_bounded(request, FORM_LIMIT)  # where Starlette keeps what it has read
-    if kind == FORMS[0]:
-        try:
-            return parse_qs(request._body.decode(), max_num_fields=10_000).get(CSRF_FIELD, [""])[0]
-        except ValueError:
-            raise invalid([Fault("body", "form", "is no form that can be read")]) from None
+    return parsed(await keep_body(request, FORM_LIMIT)).get(CSRF_FIELD, "")
+
+
+async def _secret(request: Request) -> str:
+    """What a program shows of its token: the usual header, or as Open311 wants it."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return secret.strip() or "-"
+    if not request.url.path.startswith(OPEN311):
+        return ""
+    if key := request.query_params.get("api_key"):
+        return key
+    if request.method == "POST" and kind_of(request) == URLENCODED:
+        return parsed(await keep_body(request)).get("api_key", "")
     return ""
 
 

@@ -89,6 +89,12 @@ TABLE: Mapping[str, Rule] = {
     f"PUT {API}/zones/{{zone}}/catalogue": Rule(LEADS, "catalogues"),
     f"GET {API}/events": Rule(EVERYBODY, "events"),
     f"GET {API}/commands/{{command_id}}": Rule(EVERYBODY, "requests:write"),
+    "GET /open311/v2/discovery.{form}": PUBLIC,
+    "GET /open311/v2/services.{form}": PUBLIC,
+    "GET /open311/v2/services/{code}.{form}": PUBLIC,
+    "GET /open311/v2/requests.{form}": Rule(EVERYBODY, _READ),
+    "POST /open311/v2/requests.{form}": Rule(HANDS, "requests:write", metered=True),
+    "GET /open311/v2/requests/{request_id}.{form}": Rule(EVERYBODY, _READ),
     # the operators' pages
     "GET /": Rule(EVERYBODY),
     "GET /now": Rule(EVERYBODY),

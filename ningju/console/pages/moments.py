@@ -77,6 +77,8 @@ class Moments:
     def since(self, moment: datetime) -> str:
         """How long ago, or how long until: ``12 分钟前``, ``in 3 h``."""
         seconds = (self.now - moment).total_seconds()
+        if 0 <= seconds < 60:
+            return "刚刚" if self.language == "zh" else "just now"
         length = self.length(abs(seconds))
         if self.language == "zh":
             return f"{length}前" if seconds >= 0 else f"还有{length}"

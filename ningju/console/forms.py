@@ -1,0 +1,48 @@
+"""Fields of a form, bounded while they arrive."""
+
+from urllib.parse import parse_qs
+
+from fastapi import Request
+
+from engine.intake import Fault
+from ningju.console.bodies import BODY_LIMIT, read_bounded
+from ningju.console.problems import Problem, invalid
+
+URLENCODED = "application/x-www-form-urlencoded"
+MOST_FIELDS = 10_000
+
+
+def kind_of(request: Request) -> str:
+    """The media type that a body says it is of."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def keep_body(request: Request, limit: int = BODY_LIMIT) -> bytes:
+    """Read a body in such a way that whoever comes after can read it once more."""
+    if not hasattr(request, "_body"):
+        request._body = await read_bounded(request, limit)  # where Starlette keeps what it has read
+    return await request.body()
+
+
+async def fields_of(request: Request) -> dict[str, str]:
+    """The fields of a form, of several with one name the first.
+
+    Raises
+    ------
+    Problem
+        415 when it is no form; 422 when it cannot be read.
+    """
+    if kind_of(request) != URLENCODED:
+        raise Problem(415, "unsupported-media-type", f"send Content-Type: {URLENCODED}")
+    return parsed(await keep_body(request))
+
+
+def parsed(body: bytes) -> dict[str, str]:
+    """Read the fields of a body."""
+    try:
+        fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise invalid([Fault("body", "form", "is no form in UTF-8 that can be read")]) from None
+    if any("\0" in value for values in fields.values() for value in values):
+        raise invalid([Fault("body", "nul", "must not hold NUL characters")])
+    return {name: values[0] for name, values in fields.items()}

@@ -1,0 +1,196 @@
+"""The pages in Debian's Chromium: main tasks by mouse and keyboard, on a desktop and a phone, in both languages.
+
+No call may leave the host, nothing may be written to the console, axe may find nothing.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.real.town import Town, town
+
+pytestmark = pytest.mark.real
+
+ROOT = Path(__file__).parents[2]
+AXE = ROOT / "ningju/console/front/node_modules/axe-core/axe.min.js"
+PICTURES = os.environ.get("NINGJU_PICTURES")
+"""Where the pages are drawn for the documentation: `make pictures`."""
+
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+SITES = ("/now", "/queue", "/queue?view=ended", "/new", "/letters", "/audit", "/audit/looks")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    with town(tmp_path_factory.mktemp("town")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def needs(place: Town) -> dict[str, str]:
+    """Requests in several states."""
+    sites = [site["id"] for site in place.call("/api/v1/catalogue")["sites"]]
+    made = {
+        "waiting": place.need("committee-help", sites[0], 1, 3),
+        "tomorrow": place.need("elder-visit", sites[1], 26, 6),
+        "second": place.need(
+            "elder-visit", sites[0], 30, 6, beneficiary={"id": "b-17", "name": "陈奶奶", "phone": "021-5555"}
+        ),
+        "twin": place.need("elder-visit", sites[0], 32, 6, beneficiary={"id": "b-17"}),
+        "urgent": place.need("elder-visit", sites[0], 2, 5, priority=5),
+    }
+    for name in made.values():
+        place.until(name, "queued", "offered", "accepted", "unserved")
+    return made
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    binary = shutil.which("chromium")
+    assert binary is not None, "there is no chromium; on Debian: apt install chromium"
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader"]
+        browser = playwright.chromium.launch(executable_path=binary, args=options)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def window(
+    browser: Browser, place: Town, language: str = "zh-CN", size: dict[str, int] = DESKTOP, **options: object
+) -> Iterator[Page]:
+    """A page that fails when something is written to its console or leaves the host."""
+    context = browser.new_context(base_url=place.address, locale=language, viewport=size, **options)  # type: ignore[arg-type]
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("console", lambda message: faults.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on(
+        "request",
+        lambda call: faults.append(call.url) if not call.url.startswith((place.address, "data:", "blob:")) else None,
+    )
+    yield page
+    context.close()
+    assert [fault for fault in faults if "GPU stall" not in fault] == []
+
+
+def check(page: Page) -> None:
+    """Axe finds nothing, and nothing is wider than the window."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+    found = page.evaluate("rules => axe.run(document, rules)", rules)
+    assert [(one["id"], [node["html"][:200] for node in one["nodes"]][:3]) for one in found["violations"]] == []
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0, f"{page.url} is {wide} px too wide"
+
+
+def picture(page: Page, name: str) -> None:
+    """Draw the page for the documentation, when asked to."""
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES) / f"{name}.png")
+
+
+@pytest.mark.parametrize(("language", "size"), [("zh-CN", DESKTOP), ("en", PHONE)], ids=["desktop-zh", "phone-en"])
+def test_every_page_is_clean_and_fits(
+    chromium: Browser, place: Town, needs: dict[str, str], language: str, size: dict[str, int]
+) -> None:
+    with window(chromium, place, language, size) as page:
+        for path in (*SITES, f"/request/{needs['waiting']}", f"/request/{needs['second']}/assign"):
+            page.goto(path)
+            check(page)
+            name = path.split("?")[0].strip("/").replace(f"request/{needs['waiting']}", "request")
+            picture(page, f"{name.split('/')[-1]}-{'desktop' if size is DESKTOP else 'phone'}-{language[:2]}")
+
+
+def test_a_page_at_200_percent_needs_no_sideways_scrolling(
+    chromium: Browser, place: Town, needs: dict[str, str]
+) -> None:
+    with window(chromium, place, "zh-CN", {"width": 640, "height": 450}, device_scale_factor=2) as page:
+        for path in ("/now", "/queue", f"/request/{needs['waiting']}"):
+            page.goto(path)
+            check(page)
+
+
+def test_pages_read_and_work_without_scripts(chromium: Browser, place: Town, needs: dict[str, str]) -> None:
+    with window(chromium, place, "en", java_script_enabled=False) as page:
+        page.goto("/")
+        page.get_by_role("link", name="Queue", exact=True).click()
+        page.get_by_label("Zone").first.select_option(label="Huayang Road Subdistrict")
+        page.get_by_role("button", name="Show", exact=True).click()
+        assert "zone=huayang" in page.url
+        page.get_by_role("link", name=needs["tomorrow"][:8]).click()
+        page.get_by_text("Change the priority").first.click()
+        page.locator("details", has_text="Change the priority").get_by_label("Priority").select_option("4")
+        page.get_by_role("button", name="Change the priority").click()
+        expect(page.get_by_role("status").filter(has_text="Change the request: done")).to_be_visible()
+        expect(page.get_by_text("priority 4")).to_be_visible()
+
+
+def test_a_request_by_phone_takes_a_few_keys(chromium: Browser, place: Town) -> None:
+    with window(chromium, place, "en") as page:
+        page.goto("/new")
+        page.get_by_label("Where").focus()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.locator("select[name=service]").select_option("elder-visit")
+        page.get_by_label("When").select_option(index=2)
+        page.get_by_label("Name", exact=True).fill("李明华")
+        page.get_by_label("Phone").fill("021-62345678")
+        page.get_by_role("button", name="Who could do it?").click()
+        expect(page.get_by_role("status")).to_contain_text("could be asked")
+        page.get_by_role("button", name="Take the request in").click()
+        expect(page.get_by_role("status").filter(has_text="New request: done")).to_be_visible()
+        expect(page.get_by_text("021-62345678")).to_have_count(0)
+        page.get_by_role("button", name="Show names and phones").click()
+        expect(page.get_by_text("021-62345678")).to_be_visible()
+
+
+def test_the_queue_is_worked_with_the_keyboard(chromium: Browser, place: Town, needs: dict[str, str]) -> None:
+    with window(chromium, place, "en") as page:
+        page.goto("/queue")
+        for key in ("j", "j", "k", "x"):
+            page.keyboard.press(key)
+        expect(page.locator("tr[aria-selected=true]")).to_have_count(1)
+        expect(page.locator("tr[aria-selected=true] input")).to_be_checked()
+        page.keyboard.press("/")
+        page.keyboard.type(needs["waiting"][:8])
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Help for a housing committee")).to_be_visible()
+
+
+def test_an_operator_assigns_by_hand_and_finds_it_in_the_audit(
+    chromium: Browser, place: Town, needs: dict[str, str]
+) -> None:
+    with window(chromium, place, "zh-CN") as page:
+        page.goto(f"/request/{needs['second']}")
+        page.get_by_role("link", name="手工指派").click()
+        team = page.get_by_label("队伍")
+        team.select_option(index=1)
+        page.get_by_label("席位 1").fill("nobody-here")
+        page.get_by_role("button", name="指派", exact=True).click()
+        expect(page.get_by_role("status").filter(has_text="这里没有这位志愿者")).to_be_visible()
+        page.get_by_role("link", name="审计").click()
+        expect(page.get_by_role("cell", name="手工指派").first).to_be_visible()
+
+
+def test_what_changes_is_told_to_whoever_looks(chromium: Browser, place: Town, needs: dict[str, str]) -> None:
+    with window(chromium, place, "en") as reader, window(chromium, place, "en") as other:
+        reader.goto(f"/request/{needs['twin']}")
+        reader.wait_for_timeout(300)
+        other.goto(f"/request/{needs['twin']}")
+        other.get_by_text("Cancel the request").first.click()
+        form = other.locator("details", has_text="Cancel the request")
+        form.get_by_label("Reason").fill("twice the same")
+        form.get_by_role("button").click()
+        expect(other.get_by_role("status").filter(has_text="Cancel the request: done")).to_be_visible()
+        expect(reader.get_by_text("Something has changed here")).to_be_visible()
+        # The second operator is told, and overwrites nothing.
+        reader.get_by_text("Change the priority").first.click()
+        reader.get_by_role("button", name="Change the priority").click()
+        expect(reader.get_by_role("alert")).to_contain_text("changed while you were looking")
