@@ -76,6 +76,7 @@ class EventConsumer:
         self._on_commands = on_commands
         self._backoff = backoff or Backoff()
         self._cursors: dict[str, int] = {}
+        self._cursors_read = False
         self._lock = asyncio.Lock()
 
     @property
@@ -103,6 +104,8 @@ class EventConsumer:
     async def hear(self, batch: Sequence[Heard]) -> None:
         """Take in what the topic brought; return when it is dealt with."""
         async with self._lock:
+            if not self._cursors_read:  # the topic may be quicker than catching up
+                await self._refresh()
             by_zone: dict[str, list[Heard]] = {}
             for heard in batch:
                 if heard.version > self._cursors.get(heard.zone, 0):
@@ -147,6 +150,7 @@ class EventConsumer:
     async def _refresh(self) -> None:
         for zone, version in (await self._backoff.insist(lambda: self._consumers.cursors(self.name))).items():
             self._cursors[zone] = max(version, self._cursors.get(zone, 0))
+        self._cursors_read = True
         self._on_advance(self.name, self._cursors)
 
 

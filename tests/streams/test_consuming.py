@@ -44,6 +44,13 @@ async def test_events_are_handed_on_and_the_cursor_advances() -> None:
     assert await store.cursors("tester") == {"a": 3}
 
 
+async def test_what_an_earlier_process_has_dealt_with_is_dropped_though_it_comes_before_catching_up() -> None:
+    store, again = await filled(a=3), Listener()
+    await consumer_on(store, Listener()).hear(await heard(store, "a", 1, 2))
+    await consumer_on(store, again).hear(await heard(store, "a", 1, 2, 3))  # the topic begins where its offsets say
+    assert again.heard == [("a", 3)]
+
+
 async def test_what_is_not_newer_is_dropped() -> None:
     store, listener = await filled(a=3), Listener()
     consumer = consumer_on(store, listener)
