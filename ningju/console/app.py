@@ -15,6 +15,7 @@ from ningju.console import (
     commands,
     feeds,
     health,
+    open311,
     persons,
     reference,
     requests,
@@ -71,7 +72,20 @@ def create_app(
     app.mount("/static", StaticFiles(packages=[("ningju.console", "static")]), "static")
     for page in (now, queue, life, assigning, new, dead, audit, live):
         app.include_router(page.router)
-    for part in (requests, persons, visits, zones, roster, catalogue, feeds, commands, health, reference, sign_in):
+    for part in (
+        requests,
+        persons,
+        visits,
+        zones,
+        roster,
+        catalogue,
+        feeds,
+        commands,
+        open311,
+        health,
+        reference,
+        sign_in,
+    ):
         app.include_router(part.router)
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(SignInNeeded, on_nobody)

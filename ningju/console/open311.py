@@ -15,7 +15,7 @@ from starlette.responses import Response
 from engine.intake import Fault
 from engine.ports import NewCommand, PortError, QueueFull, RequestQuery
 from ningju.console.callers import Calling
-from ningju.console.forms import fields_of
+from ningju.console.forms import URLENCODED, fields_of
 from ningju.console.gate import Gate
 from ningju.console.geo_report import Record, document, errors
 from ningju.console.problems import Problem, faults_of, invalid, not_found
@@ -34,6 +34,26 @@ SOURCE = "open311"
 AT_MOST = 1_000
 SPAN = timedelta(days=90)
 FORMS = ("json", "xml")
+
+FIELDS = {
+    "api_key": "a token for `requests:write`; or send it as Authorization: Bearer",
+    "jurisdiction_id": "where the server asks for it",
+    "service_code": "of GET services",
+    "lat": "WGS-84",
+    "long": "WGS-84",
+    "address_id": "a site's id, instead of lat and long",
+    "address_string": "told to whoever goes; nobody looks it up",
+    "attribute[start]": "not before",
+    "attribute[end]": "over by",
+    "attribute[tier]": "0 to 5",
+    "first_name": "who is helped",
+    "last_name": "who is helped",
+    "phone": "of who is helped",
+    "email": "of who is helped",
+    "description": "what it is about; told to whoever goes and to nobody else",
+    "media_url": "a picture",
+    "account_id": "given back as it came",
+}
 
 _MOMENT = TypeAdapter(Moment)
 
@@ -126,7 +146,13 @@ async def define_service(site: AtSite, code: str, form: str) -> Response:
     return document("service_definition", {"service_code": code, "attributes": attributes}, form)
 
 
-@router.post("/requests.{form}", status_code=201)
+def _documented() -> dict[str, Any]:
+    told = {name: {"type": "string", "description": text} for name, text in FIELDS.items()}
+    schema = {"type": "object", "required": ["service_code"], "properties": told}
+    return {"requestBody": {"required": True, "content": {URLENCODED: {"schema": schema}}}}
+
+
+@router.post("/requests.{form}", status_code=201, openapi_extra=_documented())
 async def submit(
     request: Request, site: AtSite, caller: Calling, fields: Annotated[dict[str, str], Depends(fields_of)], form: str
 ) -> Response:
@@ -296,7 +322,9 @@ def _need(fields: dict[str, str], services: dict[str, ServiceType], now: datetim
         faults.append(Fault("service_code", "unknown", f"one of GET {PREFIX}/services.json"))
     site = fields.get("address_id") or None
     if site is None and not (fields.get("lat") and fields.get("long")):
-        faults.append(Fault("lat", "missing", "give lat and long, or the id of a site as address_id; nobody looks addresses up"))
+        faults.append(
+            Fault("lat", "missing", "give lat and long, or the id of a site as address_id; nobody looks addresses up")
+        )
     if faults or service is None:
         raise invalid(faults)
     try:

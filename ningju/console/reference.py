@@ -110,8 +110,13 @@ def _page(document: dict[str, Any]) -> Iterator[str]:
         yield from _parameters(operation.get("parameters", []))
         if "requestBody" in operation:
             (content,) = operation["requestBody"]["content"].values()
-            name = content["schema"]["$ref"].rpartition("/")[2]
-            yield f'<p>Body: <a href="#{name}"><code>{name}</code></a>'
+            schema = content["schema"]
+            name = schema.get("$ref", "").rpartition("/")[2]
+            if name:
+                yield f'<p>Body: <a href="#{name}"><code>{name}</code></a>'
+            else:
+                fields = schema["properties"].items()
+                yield from _parameters([{"name": one, "in": "form", "schema": told} for one, told in fields])
         yield "</details>"
     yield "<h2>Schemas</h2>"
     for name, schema in sorted(document["components"]["schemas"].items()):
