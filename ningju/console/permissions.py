@@ -100,6 +100,8 @@ TABLE: Mapping[str, Rule] = {
     "GET /now": Rule(EVERYBODY),
     "GET /queue": Rule(EVERYBODY),
     "GET /live": Rule(EVERYBODY),
+    "GET /map": Rule(EVERYBODY),
+    "GET /map/data": Rule(EVERYBODY),
     "POST /queue": Rule(HANDS),
     "GET /request/{request_id}": Rule(EVERYBODY),
     "POST /request/{request_id}/people": Rule(HANDS),

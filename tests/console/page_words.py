@@ -37,6 +37,7 @@ def _tables() -> set[str]:
     ]
     found = {text for table in tables for text in table.values()}  # type: ignore[attr-defined]
     found |= {text for _, text in frame.PAGES} | {text for _, text, _ in queue.VIEWS}
+    found |= {"Site", "Team's base"}  # the legend of the map
     found |= {life.MISSING_REASON, life.WRONG_WINDOW}
     return found | _in_source("speech.py") | _in_source("routing.py")
 

@@ -52,7 +52,12 @@ def test_a_window_is_said_as_a_person_would(start_h: float, end_h: float, zh: st
 
 @pytest.mark.parametrize(
     ("hours", "zh", "en"),
-    [(0, "刚刚", "just now"), (-0.2, "12 分钟前", "12 min ago"), (-5, "5 小时前", "5 h ago"), (72, "还有3 天", "in 3 days")],
+    [
+        (0, "刚刚", "just now"),
+        (-0.2, "12 分钟前", "12 min ago"),
+        (-5, "5 小时前", "5 h ago"),
+        (72, "还有3 天", "in 3 days"),
+    ],
 )
 def test_how_long_ago_and_until(hours: float, zh: str, en: str) -> None:
     assert moments("zh").since(NOON + hours * HOUR) == zh

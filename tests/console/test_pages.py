@@ -8,7 +8,17 @@ from schemas.request import RequestState
 from tests.console.world import NOW, World, label, offer_of, offered, service, zone_view
 
 HOSTILE = '"><script>alert(1)</script>&lt;{{ 7*7 }}'
-PAGES = ("/now", "/queue", "/queue?view=ended", "/new", "/new?site=north-home", "/letters", "/audit", "/audit/looks")
+PAGES = (
+    "/now",
+    "/queue",
+    "/queue?view=ended",
+    "/new",
+    "/new?site=north-home",
+    "/map",
+    "/letters",
+    "/audit",
+    "/audit/looks",
+)
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -73,3 +83,27 @@ async def test_an_offer_about_to_expire_is_on_the_page(world: World) -> None:
     row = offered()
     await world.show(row, offer_of(row).changed(expires_at=NOW.replace(minute=9)))
     assert "in 9 min" in (await world.client.get("/now?lang=en")).text
+
+
+async def test_the_map_draws_requests_sites_and_a_quarter_of_an_hour_on_foot(world: World) -> None:
+    await world.show(offered(), offered("south", "r2", state=RequestState.DONE))
+    features = (await world.client.get("/map/data?site=north-home")).json()["features"]
+    kinds = [feature["properties"]["kind"] for feature in features]
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == {"zone": 2, "site": 2, "walk": 1, "request": 1}
+    (walk,) = [feature for feature in features if feature["properties"]["kind"] == "walk"]
+    assert walk["properties"]["metres"] == 769  # 15 min at 4 km/h, by a way 1.3 times as long
+    ring = walk["geometry"]["coordinates"][0]
+    assert ring[0] == ring[-1]
+    assert ring[16][1] - 31.21 == pytest.approx(769.2 / 111_195, rel=1e-3)
+    (request,) = [feature for feature in features if feature["properties"]["kind"] == "request"]
+    assert request["properties"]["state"] == "offered"
+    south = (await world.client.get("/map/data?zone=south&view=ended")).json()["features"]
+    assert [one["properties"]["state"] for one in south if one["properties"]["kind"] == "request"] == ["done"]
+
+
+async def test_the_map_shows_one_request_that_is_asked_for(world: World) -> None:
+    row, other = offered(), offered(name="r2")
+    await world.show(row, other)
+    features = (await world.client.get(f"/map/data?request={row.request_id}")).json()["features"]
+    found = [one["properties"]["href"] for one in features if one["properties"]["kind"] == "request"]
+    assert found == [f"/request/{row.request_id}"]

@@ -52,6 +52,7 @@ PAGES = (
     ("/now", "Now"),
     ("/queue", "Queue"),
     ("/new", "New request"),
+    ("/map", "Map"),
     ("/letters", "Dead letters"),
     ("/audit", "Audit"),
 )
