@@ -101,6 +101,7 @@ TABLE: Mapping[str, Rule] = {
     "GET /queue": Rule(EVERYBODY),
     "GET /live": Rule(EVERYBODY),
     "GET /map": Rule(EVERYBODY),
+    "GET /timeline": Rule(EVERYBODY),
     "GET /map/data": Rule(EVERYBODY),
     "POST /queue": Rule(HANDS),
     "GET /request/{request_id}": Rule(EVERYBODY),

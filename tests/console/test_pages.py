@@ -1,9 +1,11 @@
 """What holds for every page: languages, headers that keep strangers' code out, hostile text, no outside address."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
+from schemas.place import TimeWindow
 from schemas.request import RequestState
 from tests.console.world import NOW, World, label, offer_of, offered, service, zone_view
 
@@ -15,6 +17,7 @@ PAGES = (
     "/new",
     "/new?site=north-home",
     "/map",
+    "/timeline",
     "/letters",
     "/audit",
     "/audit/looks",
@@ -107,3 +110,19 @@ async def test_the_map_shows_one_request_that_is_asked_for(world: World) -> None
     features = (await world.client.get(f"/map/data?request={row.request_id}")).json()["features"]
     found = [one["properties"]["href"] for one in features if one["properties"]["kind"] == "request"]
     assert found == [f"/request/{row.request_id}"]
+
+
+async def test_the_timeline_has_each_teams_visits_of_a_day_side_by_side_where_they_overlap(world: World) -> None:
+    first, second, later = offered(), offered(name="r2", state=RequestState.ACCEPTED), offered(name="r3")
+    assert later.visit is not None
+    moved = TimeWindow(start=NOW + timedelta(days=1), end=NOW + timedelta(days=1, hours=2))
+    await world.show(first, second, later.changed(visit=later.visit.changed(window=moved)))
+    text = (await world.client.get("/timeline?zone=north&lang=en")).text
+    assert text.count('class="bar-link') == 2
+    assert "from-9 to-13 lane-1" in text  # 09:00 to 10:00, where the chart begins at seven
+    assert "from-9 to-13 lane-2" in text
+    tomorrow = (await world.client.get(f"/timeline?zone=north&day=2026-03-03&request={later.request_id}&lang=en")).text
+    assert "from-9 to-17 lane-1" in tomorrow
+    assert tomorrow.count("chosen") == 1
+    assert "Nobody is asked or goes on this day." in (await world.client.get("/timeline?zone=south&lang=en")).text
+    assert (await world.client.get("/timeline?day=never&zone=x")).status_code == 200

@@ -22,7 +22,7 @@ PICTURES = os.environ.get("NINGJU_PICTURES")
 """Where the pages are drawn for the documentation: `make pictures`."""
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-SITES = ("/now", "/queue", "/queue?view=ended", "/new", "/map", "/letters", "/audit", "/audit/looks")
+SITES = ("/now", "/queue", "/queue?view=ended", "/new", "/map", "/timeline", "/letters", "/audit", "/audit/looks")
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,7 @@ def needs(place: Town) -> dict[str, str]:
     """Requests in several states."""
     sites = [site["id"] for site in place.call("/api/v1/catalogue")["sites"]]
     made = {
+        "oldest": place.need("elder-visit", sites[0], place.ahead(20, 9), 2),  # too far ahead to be matched yet
         "waiting": place.need("committee-help", sites[0], 1, 3),
         "tomorrow": place.need("elder-visit", sites[1], 26, 6),
         "second": place.need(
@@ -209,3 +210,45 @@ def test_the_map_draws_what_the_list_says(chromium: Browser, place: Town, needs:
         page.get_by_label("15 minutes on foot around").select_option(index=1)
         page.get_by_role("button", name="Show", exact=True).click()
         expect(page.get_by_text("769 m as the crow flies")).to_be_visible()
+
+
+def test_six_tasks_are_done_by_what_the_pages_say(chromium: Browser, place: Town, needs: dict[str, str]) -> None:
+    with window(chromium, place, "en") as page:
+        # The oldest waiting request.
+        page.goto("/")
+        page.get_by_role("link", name="Queue", exact=True).click()
+        page.get_by_role("link", name="Waiting longest").click()
+        page.locator("[data-rows] tbody tr").first.get_by_role("link").first.click()
+        assert needs["oldest"] in page.url
+        # Why it waits.
+        expect(page.get_by_role("heading", name="Why it is where it is")).to_be_visible()
+        expect(page.get_by_text("could be asked").first).to_be_visible()
+        # Who could do it if the window were wider.
+        page.get_by_role("link", name="by 3 h on both sides").click()
+        expect(page.get_by_text("people could be asked instead of")).to_be_visible()
+        # Assign it by hand.
+        page.get_by_role("link", name="Assign v").first.click()
+        page.get_by_label("They have agreed already").check()
+        page.get_by_label("Reason").fill("she offered it herself")
+        page.get_by_role("button", name="Assign", exact=True).click()
+        for box in page.get_by_role("group", name="Waive, with a reason").get_by_role("checkbox").all():
+            box.check()
+        if page.get_by_role("button", name="Assign", exact=True).count():
+            page.get_by_label("Reason").fill("she offered it herself")
+            page.get_by_role("button", name="Assign", exact=True).click()
+        expect(page.get_by_role("status").filter(has_text="Assign by hand: done")).to_be_visible()
+        expect(page.get_by_text("Crew ready").first).to_be_visible()
+        picture(page, "assigned-desktop-en")
+        # See it on the map and on the timeline.
+        page.get_by_role("link", name="On the map").click()
+        expect(page.locator("#map[data-drawn]")).to_be_attached(timeout=20_000)
+        page.go_back()
+        page.get_by_role("link", name="On the timeline").click()
+        expect(page.locator("a.chosen")).to_be_visible()
+        check(page)
+        picture(page, "timeline-visit-desktop-en")
+        # Find it in the audit.
+        page.get_by_role("link", name="Audit").click()
+        row = page.get_by_role("row").filter(has_text="she offered it herself").first
+        expect(row).to_contain_text("Assign by hand")
+        expect(row).to_contain_text(needs["oldest"][:8])

@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 READY_S = 60
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 class Town:
@@ -35,6 +37,12 @@ class Town:
         window = {"start": start.isoformat(), "end": (start + timedelta(hours=length_h)).isoformat()}
         body = {"service_type": service, "site": site, "windows": [window], **fields}
         return str(self.call("/api/v1/requests", body)["id"])
+
+    def ahead(self, days: int, hour: int) -> float:
+        """Hours from the last full one to an hour of the local day, some days ahead."""
+        now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+        there = now.astimezone(SHANGHAI).replace(hour=hour) + timedelta(days=days)
+        return (there - now) / timedelta(hours=1)
 
     def until(self, request_id: str, *states: str) -> str:
         """Wait for a state."""

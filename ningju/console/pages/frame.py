@@ -53,6 +53,7 @@ PAGES = (
     ("/queue", "Queue"),
     ("/new", "New request"),
     ("/map", "Map"),
+    ("/timeline", "Timeline"),
     ("/letters", "Dead letters"),
     ("/audit", "Audit"),
 )
