@@ -11,6 +11,7 @@ from engine.ports import Clock, NewCommand
 from ningju.bootstrap.admitting import Admission
 from ningju.bootstrap.clock import SystemClock
 from ningju.bootstrap.inspecting import opened
+from ningju.dispatch import subscriptions as webhooks
 from ningju.ledger.inspection import Closing, InspectableStore, KeptLetter
 from ningju.settings import Settings
 from schemas.base import derive_id
@@ -95,6 +96,9 @@ async def again(store: InspectableStore, kept: KeptLetter, clock: Clock) -> NewC
     letter = kept.letter
     if letter.source == Topic.REQUESTS:
         return await _admitted(store, kept, clock)
+    if letter.source.startswith(f"{webhooks.SOURCE}:"):
+        again = f"GET /api/v1/events?zone={letter.zone}&after={letter.offset - 1}&limit=1"
+        raise NotReplayable(f"its receiver took it at no try: they can read it by {again}; discard the letter")
     if letter.source != Topic.COMMANDS:
         raise NotReplayable("what zones decided is read from the ledger whenever it is missing: discard the letter")
     old = await _command(store, kept)

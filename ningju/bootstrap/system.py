@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from engine.explaining import explain
 from engine.ports import Clock, Notifier, Planner, Stats
 from engine.zone import Zone
-from ningju.bootstrap import broker
+from ningju.bootstrap import broker, webhooks
 from ningju.bootstrap.admitting import Admission
 from ningju.bootstrap.entrance import entrance
 from ningju.bootstrap.letters import expire
@@ -183,6 +183,11 @@ class System:
             loops.append(self._match)
         if Role.ZONES in self.roles:
             loops.append(self._expire)
+        if (
+            Role.DISPATCHER in self.roles
+            and (hooks := webhooks.loop(self.settings, self.store, self.clock)) is not None
+        ):
+            loops.append(hooks.run)
         return loops
 
     async def _expire(self) -> None:

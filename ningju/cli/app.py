@@ -5,7 +5,7 @@ import sys
 import typer
 
 from engine.ports import PortError
-from ningju.cli import asking, inspecting, keeping, letters, running, sending, solving, tokens, topics
+from ningju.cli import asking, inspecting, keeping, letters, running, sending, solving, tokens, topics, webhooks
 from ningju.cli.exits import DONE, MISSING, Stop, complain
 
 INTERRUPTED = 130
@@ -30,6 +30,7 @@ app.add_typer(sending.catalogue, name="catalogue")
 app.add_typer(inspecting.export, name="export")
 app.add_typer(letters.deadletters, name="deadletters")
 app.add_typer(tokens.token, name="token")
+app.add_typer(webhooks.webhooks, name="webhooks")
 app.add_typer(topics.topics, name="topics")
 
 
