@@ -60,6 +60,12 @@ def last_start(need: Need) -> datetime | None:
     return max((window.end - length for window in need.windows if window.length >= length), default=None)
 
 
+def spare_until(policy: Policy, need: Need) -> datetime | None:
+    """Latest start that leaves time to spare: who stays away is missed, and two more are asked after one another."""
+    last = last_start(need)
+    return None if last is None else last - 2 * (seconds(policy.check_in_grace_s) + seconds(policy.offer_expiry_s))
+
+
 def earliest_start(policy: Policy, record: RequestRecord, now: datetime) -> datetime:
     """Earliest start, on a whole second, whose crew can still be asked in waking hours and before its cut-off."""
     assert record.need is not None

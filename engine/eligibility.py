@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from engine.deadlines import earliest_start, seconds
+from engine.deadlines import earliest_start, seconds, spare_until
 from engine.quiet_hours import at_minute, local
 from engine.zone import ASKED_KEPT, RequestRecord, Zone
 from schemas import problem as p
@@ -199,6 +199,7 @@ def build_visit(record: RequestRecord, frame: Frame, *, asking: bool = True, aga
         if (end := frame.second(w.end)) >= _ceil(frame, w.start)
     )
     excluded = tuple(p.Exclusion(volunteer=name, rule=rule) for name, rule in record.excluded)
+    spare = spare_until(frame.zone.policy, need)
     answerable = frame.second(earliest_start(frame.zone.policy, record, frame.now))
     return p.Visit(
         id=str(record.request_id),
@@ -209,7 +210,9 @@ def build_visit(record: RequestRecord, frame: Frame, *, asking: bool = True, aga
         left_out_cost=1 if again else frame.zone.policy.weights.left_out[need.priority - 1],
         stake=max(1, frame.zone.policy.weights.left_out[need.priority - 1] // USUAL_STAKE),
         priority=need.priority,
-        due=frame.second(need.complete_by) - need.duration_s,
+        due=min(
+            frame.second(spare) if spare is not None else p.FOREVER, frame.second(need.complete_by) - need.duration_s
+        ),
         answerable_from=answerable if asking else None,
         reach=need.reach_m,
         one_team=need.one_team,

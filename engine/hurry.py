@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from engine.deadlines import askable, last_start, seconds
+from engine.deadlines import askable, cut_off, earliest_start, last_start, seconds
 from engine.zone import RequestRecord, Seat, Zone
 
 TOGETHER = 2
@@ -10,22 +10,35 @@ TOGETHER = 2
 
 
 def second_ask_at(zone: Zone, record: RequestRecord, seat: Seat) -> datetime | None:
-    """When somebody else may be asked for an offered seat as well; nothing where one at a time has to do."""
-    policy, need = zone.policy, record.need
-    if need is None or seat.offer_id is None or len(seat.asked) >= TOGETHER:
+    """When somebody else may be asked for an offered seat as well; nothing where one at a time has to do.
+
+    That is what is urgent, and any offer after which nobody else could be asked. An answer is waited for first, unless
+    that would leave no time to ask before the cut-off.
+    """
+    policy, need, visit = zone.policy, record.need, record.visit
+    if need is None or visit is None or seat.offer_id is None or len(seat.asked) >= TOGETHER:
         return None
     last = last_start(need)
-    if last is None or need.priority < policy.second_ask_priority:
+    if last is None:
         return None
-    asked_at = max(zone.offers[offer_id].offered_at for _, offer_id in seat.asked)
-    hurry = last - seconds(policy.second_ask_within_s)
-    due = max(askable(policy, need, max(asked_at + seconds(policy.second_ask_after_s), hurry)), asked_at)
+    offer = max((zone.offers[offer_id] for _, offer_id in seat.asked), key=lambda offer: offer.offered_at)
+    asked_at = offer.offered_at
+    if need.priority >= policy.second_ask_priority:
+        hurry = last - seconds(policy.second_ask_within_s)
+    elif earliest_start(policy, record, offer.expires_at) > last:
+        hurry = asked_at
+    else:
+        return None
+    wait = asked_at + seconds(policy.second_ask_after_s)
+    if wait + seconds(policy.offer_expiry_min_s) > cut_off(policy, need, record.since, visit.window.start):
+        wait = asked_at
+    due = max(askable(policy, need, max(wait, hurry)), asked_at)
     return due if due < last else None
 
 
 def open_again(zone: Zone, record: RequestRecord, now: datetime) -> tuple[int, ...]:
     """Offered seats for which somebody else may be asked as well by now."""
-    if record.visit is None or record.visit.begun:
+    if record.visit is None:
         return ()
     return tuple(
         index
@@ -39,7 +52,7 @@ def next_second_ask(zone: Zone, now: datetime) -> datetime | None:
     found = (
         second_ask_at(zone, record, seat)
         for record in zone.requests.values()
-        if record.visit is not None and not record.visit.begun
+        if record.visit is not None
         for seat in record.visit.seats
         if seat.offer_id is not None
     )

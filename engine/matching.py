@@ -27,6 +27,7 @@ from schemas.events import (
     RequestQueued,
     RosterChanged,
     SeatAccepted,
+    SeatOffered,
     SeatVacated,
     VisitReleased,
     ZoneConfigured,
@@ -43,6 +44,9 @@ MATCHER = Actor(kind="system", id="matcher")
 
 ITEMS_A_COMMAND = 200
 """Items of one proposal: with crews of four it stays well below 256 KB."""
+
+TIGHT = timedelta(minutes=15)
+"""Between an offer's expiry and the start: with less, whoever is asked as well has to be asked in the same breath."""
 
 _STIRRING = (
     ZoneConfigured,
@@ -61,6 +65,8 @@ _STIRRING = (
 
 def stirs(event: Event) -> bool:
     """Whether an event may change what could be matched; a plan that was refused in part is one such."""
+    if isinstance(event, SeatOffered):
+        return event.window.start - event.expires_at < TIGHT
     return isinstance(event, _STIRRING) or (isinstance(event, PlanAdopted) and bool(event.refused))
 
 

@@ -45,7 +45,8 @@ class Policy(Frozen):
     ``cut_off_share`` of the time between the beginning of the search and the start in which people may be asked.
 
     Of priority ``second_ask_priority`` and above, with less than ``second_ask_within_s`` until the last start, somebody
-    else is asked as well for a seat that was offered ``second_ask_after_s`` ago; the first yes takes it.
+    else is asked as well for a seat that was offered ``second_ask_after_s`` ago; the first yes takes it. Of any priority,
+    where nobody could be asked after the first.
     """
 
     timezone: str = "Asia/Shanghai"

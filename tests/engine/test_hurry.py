@@ -1,10 +1,10 @@
 """Where time is short, somebody else is asked as well, and the first yes takes the seat."""
 
 from engine.hurry import next_second_ask, open_again
-from engine.matching import pose, propose
+from engine.matching import pose, propose, stirs
 from schemas.catalogue import SkillDemand
-from schemas.commands import AcceptOffer, ChangeCatalogue, ChangeRoster, DeclineOffer
-from schemas.events import OfferEnded
+from schemas.commands import AcceptOffer, ChangeCatalogue, ChangeRoster, CheckIn, DeclineOffer, ReportNoShow
+from schemas.events import OfferEnded, SeatOffered
 from schemas.problem import Limits
 from schemas.request import RequestState
 from solvers.solve import solve
@@ -134,3 +134,66 @@ def test_asking_somebody_as_well_counts_as_little_as_the_lowest_priority() -> No
     assert plan.levels[0].cost == 1
     world.offer("r2", START, "bob")
     assert proposed(world) == []
+
+
+def last_chance(start: float, *people: str, priority: int = 2, **policy: object) -> World:
+    """Ann is asked for a visit whose last start is so near that nobody could be asked after her."""
+    world = World().settled(*(volunteer(name) for name in people or ("ann", "bob", "cat")), **policy)
+    world.submit("r1", window(MONDAY + minutes(start), hours(1)), priority=priority)
+    world.offer("r1", MONDAY + minutes(start), "ann")
+    return world
+
+
+def test_the_last_question_is_put_to_two_whatever_the_priority() -> None:
+    world = last_chance(15)
+    assert (world.now, asked(world)) == (MONDAY, ["ann"])
+    (second,) = proposed(world)  # five minutes later it would be too late to ask
+    world.offer("r1", MONDAY + minutes(15), second)
+    assert asked(world) == ["ann", second]
+    assert proposed(world) == []
+    world.check()
+
+
+def test_while_somebody_else_could_be_asked_after_a_no_one_is_asked_at_a_time() -> None:
+    world = last_chance(25)
+    assert proposed(world) == []
+    assert next_second_ask(world.state, world.now) is None
+    for policy in ("nearest-first", "alert-next"):
+        assert proposed(last_chance(15, matching=policy)) == []
+
+
+def test_an_answer_to_the_last_question_is_waited_for_where_that_leaves_time_to_ask() -> None:
+    world = last_chance(15, second_ask_after_s=60)
+    assert proposed(world) == []
+    assert next_second_ask(world.state, world.now) == MONDAY + minutes(1)
+    world.until(MONDAY + minutes(1))
+    assert len(proposed(world)) == 1
+
+
+def test_an_offer_close_to_its_start_has_the_matcher_look_again_at_once() -> None:
+    for start, again in ((15, True), (600, False)):
+        (offered,) = (event for event in last_chance(start).news() if isinstance(event, SeatOffered))
+        assert stirs(offered) is again
+
+
+def test_somebody_else_is_asked_as_well_while_a_mate_waits_at_the_door() -> None:
+    world = World().settled(*(volunteer(name) for name in ("ann", "bob", "cat", "dan")))
+    world.ok(ChangeCatalogue(service_types=(service("pair", SkillDemand(skill="care", heads=2)),)))
+    world.submit("r1", window(START, minutes(85)), service_type="pair")
+    world.offer("r1", START, "ann", "bob")
+    for name in ("ann", "bob"):
+        world.accept(name)
+    world.until(START)
+    world.ok(CheckIn(request_id=R1, volunteer="ann"), by("ann"))
+    world.now = START + minutes(10)
+    world.ok(ReportNoShow(request_id=R1, volunteer="bob"))
+    (first,) = proposed(world)
+    moved = world.state.requests[R1].visit
+    assert moved is not None
+    world.offer("r1", moved.window.start, first)
+    (second,) = proposed(world)
+    assert {first, second} == {"cat", "dan"}
+    world.offer("r1", moved.window.start, second)
+    world.accept(second)
+    assert world.state.requests[R1].state is RequestState.UNDER_WAY
+    world.check()

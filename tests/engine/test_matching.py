@@ -3,10 +3,14 @@
 from engine.matching import Proposal, pose, propose
 from schemas.catalogue import SkillDemand
 from schemas.commands import ChangeCatalogue, ConfigureZone, DeclineOffer
+from schemas.place import Place
 from schemas.problem import Limits
+from schemas.roster import WeeklySlot
 from solvers.solve import solve
 from tests.engine.builders import (
+    HERE,
     MONDAY,
+    NEAR,
     World,
     by,
     config,
@@ -80,3 +84,22 @@ def test_a_crew_that_nobody_can_complete_is_given_up_once_everybody_has_answered
     assert sent_on(matched(made)) == []
     made.accept("ann")
     assert sent_on(matched(made)) == [R1]
+
+
+def test_a_start_that_leaves_time_to_replace_who_stays_away_is_worth_a_way() -> None:
+    """Ann lives next door and comes when nobody could be asked any more after her; Bob comes from afar, but early."""
+    late = WeeklySlot(weekday=0, start_min=(8 + 9) * 60, end_min=(8 + 10) * 60)
+    far = Place(lon=HERE.lon + 0.02, lat=HERE.lat)  # two kilometres
+    made = World().settled(volunteer("ann", weekly=(late,), home=NEAR), volunteer("bob", home=far))
+    made.submit("r1", window(START))
+    (item,) = matched(made).items
+    assert (item.start, [seat.volunteer for seat in item.seats]) == (START, ["bob"])
+
+
+def test_no_start_is_hurried_where_there_is_time_to_spare() -> None:
+    soon = WeeklySlot(weekday=0, start_min=(8 + 7) * 60, end_min=(8 + 10) * 60)
+    far = Place(lon=HERE.lon + 0.02, lat=HERE.lat)
+    made = World().settled(volunteer("ann", weekly=(soon,), home=NEAR), volunteer("bob", home=far))
+    made.submit("r1", window(START))
+    (item,) = matched(made).items
+    assert (item.start, [seat.volunteer for seat in item.seats]) == (START + hours(1), ["ann"])
