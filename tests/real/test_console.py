@@ -21,6 +21,11 @@ AXE = ROOT / "ningju/console/front/node_modules/axe-core/axe.min.js"
 PICTURES = os.environ.get("NINGJU_PICTURES")
 """Where the pages are drawn for the documentation: `make pictures`."""
 
+DRAWN = {
+    *("now-desktop-zh", "queue-desktop-zh", "assign-desktop-zh", "map-desktop-zh"),
+    *("assigned-desktop-en", "timeline-visit-desktop-en", "request-phone-en"),
+}
+
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 SITES = ("/now", "/queue", "/queue?view=ended", "/new", "/map", "/timeline", "/letters", "/audit", "/audit/looks")
 
@@ -92,7 +97,7 @@ def check(page: Page) -> None:
 
 def picture(page: Page, name: str) -> None:
     """Draw the page for the documentation, when asked to."""
-    if PICTURES:
+    if PICTURES and name in DRAWN:
         page.screenshot(path=Path(PICTURES) / f"{name}.png")
 
 
@@ -244,7 +249,15 @@ def test_six_tasks_are_done_by_what_the_pages_say(chromium: Browser, place: Town
         expect(page.locator("#map[data-drawn]")).to_be_attached(timeout=20_000)
         page.go_back()
         page.get_by_role("link", name="On the timeline").click()
-        expect(page.locator("a.chosen")).to_be_visible()
+        page.wait_for_load_state("load")
+        bar, hour = (
+            page.locator("a.chosen").bounding_box(),
+            page.locator("ol.hours li", has_text="9").first.bounding_box(),
+        )
+        assert bar is not None
+        assert hour is not None
+        assert bar["x"] == pytest.approx(hour["x"], abs=4)
+        assert bar["width"] == pytest.approx(hour["width"], abs=4)  # an hour long
         check(page)
         picture(page, "timeline-visit-desktop-en")
         # Find it in the audit.

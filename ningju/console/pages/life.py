@@ -145,7 +145,7 @@ def because(frame: Frame, why: Explanation) -> str:
     if why.referred_to is not None:
         return frame.say("{zone} has it at the moment.", zone=frame.speech.zone(why.referred_to))
     if why.assigned is not None and not why.tentative:
-        return frame.say("It has the crew that the plan chose.")
+        return frame.say("It has a crew; what was weighed stands below.")
     if why.passing and why.tentative:
         return frame.say("{count} people could be asked; somebody is asked with the next plan.", count=why.passing)
     if why.passing:
