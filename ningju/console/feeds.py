@@ -22,6 +22,8 @@ router = APIRouter(prefix=API, tags=["events"])
 
 PAGE = 500
 HEARTBEAT_S = 15.0
+LONGEST_S = 300.0
+"""After so long a stream ends and its reader comes again, from where it stands: if it still may."""
 
 
 class EventFilter(BaseModel):
@@ -101,8 +103,8 @@ async def _stream(site: Site, zone: str | None, start: dict[str, int]) -> AsyncI
     """Follow the heads; every page of events ends with an id."""
     done = dict(start)
     yield b"retry: 2000\n\n"
-    quiet_since = time.monotonic()
-    while not site.services.stopping.is_set():
+    began = quiet_since = time.monotonic()
+    while not site.services.stopping.is_set() and time.monotonic() - began < LONGEST_S:
         try:
             heads = await site.heads()
             for name in [zone] if zone else sorted(heads):

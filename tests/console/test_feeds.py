@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ningju.console import feeds
 from ningju.console.cursors import read_cursor, write_cursor
+from ningju.console.pages import live
 from ningju.console.services import Services
 from tests.console.world import World
 
@@ -140,3 +142,16 @@ def test_a_cursor_that_would_unpack_to_gigabytes_is_refused() -> None:
     bomb = urlsafe_b64encode(zlib.compress(b'{"a":' + b" " * 50_000_000 + b"1}")).decode()
     with pytest.raises(ValueError, match="no cursor"):
         read_cursor(bomb, None)
+
+
+@pytest.mark.parametrize("url", [URL, "/live?page=now"])
+async def test_a_stream_ends_after_a_while_so_that_whoever_may_read_no_more_does_not(
+    world: World, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    for module in (feeds, live):
+        monkeypatch.setattr(module, "LONGEST_S", 0.05)
+    await world.happen("north")
+    async with asyncio.timeout(20):
+        answer = await world.client.get(url, headers={"Accept": "text/event-stream"})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/event-stream")

@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 EVERY_S = 0.5
 HEARTBEAT_S = 15.0
+LONGEST_S = 300.0
+"""After so long a stream ends and the browser comes again, from where it stands: if whoever looks still may."""
 LOOKED_THROUGH = 500
 """Events of a zone that are looked through for the requests they touch; where there were more, all count as touched."""
 KEPT = 64
@@ -77,15 +79,16 @@ class Live:
         mine.count += 1
         number = mine.number
         try:
-            heads = await site.heads()
-            if self._watching is None or self._watching.done():
-                self._seen = dict(await self._site.heads())
+            heads, everywhere = await site.heads(), await self._site.heads()
+            if self._watching is None or self._watching.done():  # nothing is awaited from here on: there is one watcher
+                self._seen = dict(everywhere)
                 self._watching = asyncio.create_task(self._watch(), name="live")
             yield b"retry: 2000\n\n"
             missed = {zone: after.get(zone, 0) for zone in heads if heads[zone] > after.get(zone, 0)}
             if missed and after:
                 yield _written(write_cursor(None, heads), _changes(frame, await _touched(site, missed, heads)))
-            while not stopping.is_set():
+            ends = asyncio.get_running_loop().time() + LONGEST_S
+            while not stopping.is_set() and asyncio.get_running_loop().time() < ends:
                 rung = mine.rung
                 if number < mine.number:
                     waiting = [push for push in mine.kept if push.number > number]
@@ -94,7 +97,7 @@ class Live:
                     yield b"".join(push.data for push in waiting) + (_changed(frame, ("all",)) if late else b"")
                     continue
                 try:
-                    await asyncio.wait_for(rung.wait(), HEARTBEAT_S)
+                    await asyncio.wait_for(rung.wait(), min(HEARTBEAT_S, LONGEST_S))
                 except TimeoutError:
                     yield b": still here\n\n"
         except PortError:
