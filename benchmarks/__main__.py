@@ -13,6 +13,7 @@ COMMANDS = {
     "matching": "the scenario's day in one call, and growth for visits of one person, beside bare min-cost flow",
     "accept": "accepting offers by REST at a steady pace, beside two raw Kafka hops",
     "replan": "a subdistrict's day of disruptions: re-planning beside planning anew and leaving it",
+    "console": "a page of the queue as the queue grows, beside a bare answer of the same bytes; live streams",
     "day": "Ningju, nearest-first, alert-next and the hindsight bound on the same day, side by side",
 }
 MODULES = {"list": "benchmarks.listing"}

@@ -78,3 +78,14 @@ def test_every_command_says_what_it_does() -> None:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
         assert COMMANDS[name].split(",")[0] in " ".join(done.stdout.split())
+
+
+@pytest.mark.slow
+def test_the_console_tells_what_a_page_costs_as_the_queue_grows_and_how_often_streams_push() -> None:
+    page, streams = call("console")
+    assert set(page["cpu_ms"]) == {"100 open", "1000 open", "bare"}
+    assert page["bytes"] > 10_000
+    assert page["of_100_open"] > 0
+    assert streams["listeners"] == 10
+    assert streams["fewest_pushes"] > 0
+    assert streams["lag_p99_s"] > 0

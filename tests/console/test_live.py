@@ -52,11 +52,18 @@ async def test_a_change_is_told_to_all_and_written_once(
         written.append(template)
         return render(self, template, **context)
 
+    heads = site.heads
+
+    async def slow() -> dict[str, int]:
+        await asyncio.sleep(0)  # as a database is: others come in between
+        return await heads()
+
     monkeypatch.setattr(Frame, "render", counted)
+    monkeypatch.setattr(site, "heads", slow)
     watcher = Live(site)
     streams = [watcher.listen(await frame_of(site), "other", {}) for _ in range(20)]
-    for stream in streams:
-        assert await anext(stream) == b"retry: 2000\n\n"
+    assert set(await asyncio.gather(*(anext(stream) for stream in streams))) == {b"retry: 2000\n\n"}
+    assert [task.get_name() for task in asyncio.all_tasks()].count("live") == 1
     await world.happen("north")
     name = f"event: request-{derive_id('request', 'north', 1)}".encode()
     told = await asyncio.gather(*(following(stream, name) for stream in streams))
