@@ -11,6 +11,8 @@ from pydantic.json_schema import models_json_schema
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from ningju.console.catalogue import CatalogueIn
+from ningju.console.examples import EXAMPLES, NAMES
+from ningju.console.permissions import TABLE, UNLISTED
 from ningju.console.requests import CancelIn, ChangeIn, TriageIn
 from ningju.console.roster import RosterIn, VolunteerIn
 from ningju.console.visits import AcceptIn, AttendIn, DeclineIn, NoShowIn, RatingIn, WithdrawIn
@@ -57,6 +59,13 @@ h2 { margin-top: 2rem; border-bottom: 1px solid #ccc } table { border-collapse: 
 """
 
 
+SCHEMES = {
+    "token": {"type": "http", "scheme": "bearer", "description": "`ningju token create NAME --scope …`"},
+    "session": {"type": "apiKey", "in": "cookie", "name": "ningju_session", "description": "whoever has signed in"},
+    "api_key": {"type": "apiKey", "in": "query", "name": "api_key", "description": "a token, as Open311 sends it"},
+}
+
+
 def openapi(app: FastAPI) -> dict[str, Any]:
     """Describe the API, bodies and rows included; they are read by our own dependency, so FastAPI does not see them."""
     if app.openapi_schema is None:
@@ -68,11 +77,35 @@ def openapi(app: FastAPI) -> dict[str, Any]:
             schemas.pop(name, None)
         schemas |= schema["$defs"] | {"Problem": PROBLEM}
         refused = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-        for operation in _operations(document):
-            operation[2]["responses"].pop("422", None)
-            operation[2]["responses"]["4XX"] = {"description": "A problem", "content": refused}
+        document["components"]["securitySchemes"] = SCHEMES
+        for method, path, operation in _operations(document):
+            operation["responses"].pop("422", None)
+            operation["responses"]["4XX"] = {"description": "A problem", "content": refused}
+            operation["security"] = _security(f"{method} {path}")
+            _exemplify(f"{method} {path}", operation)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _security(route: str) -> list[dict[str, list[str]]]:
+    """Say what opens a call; on the loopback, where nobody signs in, nothing is needed."""
+    rule = TABLE.get(route, UNLISTED)
+    if rule.roles is None:
+        return []
+    schemes: list[dict[str, list[str]]] = [{"session": []}]
+    if rule.scope:
+        schemes.append({"token": [rule.scope]})
+        schemes += [{"api_key": []}] if "/open311/" in route else []
+    return schemes
+
+
+def _exemplify(route: str, operation: dict[str, Any]) -> None:
+    """Put the examples in: names in the path, and bodies."""
+    for parameter in operation.get("parameters", []):
+        if parameter["in"] == "path" and parameter["name"] in NAMES:
+            parameter["example"] = NAMES[parameter["name"]]
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        content["examples"] = {name: {"value": value} for name, value in EXAMPLES.get(route, {}).items()}
 
 
 @router.get("/openapi.json")
@@ -117,6 +150,9 @@ def _page(document: dict[str, Any]) -> Iterator[str]:
             else:
                 fields = schema["properties"].items()
                 yield from _parameters([{"name": one, "in": "form", "schema": told} for one, told in fields])
+            for example, told in content["examples"].items():
+                text = json.dumps(told["value"], ensure_ascii=False, indent=2)
+                yield f"<p>{escape(example)}:<pre>{escape(text)}</pre>"
         yield "</details>"
     yield "<h2>Schemas</h2>"
     for name, schema in sorted(document["components"]["schemas"].items()):
