@@ -33,8 +33,8 @@ class Guard:
     Parameters
     ----------
     hosts
-        Names that the server answers to. Whoever reaches the loopback is trusted, and a strange page can have its own name
-        lead there (DNS rebinding): then it is of the same site as we are, but for the name.
+        Names that the server answers to. Where nobody signs in, whoever reaches the loopback is trusted, and a strange page
+        can have its own name lead there (DNS rebinding): then it is of the same site as we are, but for the name.
     """
 
     def __init__(self, app: App, metrics: Metrics, hosts: Sequence[str] = LOCAL) -> None:
@@ -52,6 +52,7 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                _harden(message, scope["path"])
             await send(message)
 
         try:
@@ -81,6 +82,16 @@ class Guard:
         return bool(scope.pop(_KNOWN, False))
 
 
+def _harden(message: Message, path: str) -> None:
+    """Let browsers guess no type, and keep nothing that is not the same for everybody."""
+    headers = message["headers"] = list(message.get("headers", ()))
+    named = {name.lower() for name, _ in headers}
+    if b"x-content-type-options" not in named:
+        headers.append((b"x-content-type-options", b"nosniff"))
+    if b"cache-control" not in named and not path.startswith("/static/"):
+        headers.append((b"cache-control", b"no-store"))
+
+
 async def _note(scope: Scope, receive: Receive, send: Send) -> None:
     scope[_KNOWN] = True
 
@@ -92,8 +103,8 @@ async def _drop(message: Message) -> None:
 def _from_another_site(scope: Scope) -> bool:
     """Whether a browser sends an order for a page of another site.
 
-    Whoever reaches the loopback is trusted until sign-in exists, and a browser that visits a strange page does. Programs
-    send neither header.
+    Where nobody signs in, whoever reaches the loopback is trusted, and a browser that visits a strange page does; where
+    people sign in, their cookie goes along. Programs send neither header.
     """
     if scope["method"] in {"GET", "HEAD", "OPTIONS"}:
         return False

@@ -57,3 +57,16 @@ async def test_the_machines_own_names_and_those_of_the_settings_are_right(host: 
 
 async def test_what_changes_nothing_may_be_looked_at_from_anywhere(world: World) -> None:
     assert (await world.client.get("/api/v1/zones", headers={"Sec-Fetch-Site": "cross-site"})).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/v1/zones", "/now", "/docs", "/nowhere", "/open311/v2/services.xml"])
+async def test_browsers_guess_no_type_and_keep_nothing(world: World, path: str) -> None:
+    answer = await world.client.get(path)
+    assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
+    assert answer.headers.get_list("cache-control") == ["no-store"]
+
+
+async def test_what_is_the_same_for_everybody_may_be_kept(world: World) -> None:
+    answer = await world.client.get("/static/console.css")
+    assert answer.status_code == 200
+    assert "cache-control" not in answer.headers
