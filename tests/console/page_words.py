@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import ningju.console
-from ningju.console.pages import frame, life, new, now, queue, speech
+from ningju.console.pages import frame, life, new, now, people, queue, speech
 
 CONSOLE = Path(ningju.console.__file__).parent
 _SAID = re.compile(r"""(?:\b_|\.say|\b_say)\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
@@ -34,6 +34,7 @@ def _tables() -> set[str]:
         life.ANSWERS,
         new.WORDS,
         new.FAULTS,
+        people.WAYS,
     ]
     found = {text for table in tables for text in table.values()}  # type: ignore[attr-defined]
     found |= {text for _, text in frame.PAGES} | {text for _, text, _ in queue.VIEWS}

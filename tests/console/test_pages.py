@@ -18,6 +18,7 @@ PAGES = (
     "/new?site=north-home",
     "/map",
     "/timeline",
+    "/people",
     "/letters",
     "/audit",
     "/audit/looks",

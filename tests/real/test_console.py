@@ -27,7 +27,19 @@ DRAWN = {
 }
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-SITES = ("/now", "/queue", "/queue?view=ended", "/new", "/map", "/timeline", "/letters", "/audit", "/audit/looks")
+SITES = (
+    "/now",
+    "/queue",
+    "/queue?view=ended",
+    "/new",
+    "/map",
+    "/timeline",
+    "/people",
+    "/people/huayang/v0001",
+    "/letters",
+    "/audit",
+    "/audit/looks",
+)
 
 
 @pytest.fixture(scope="module")

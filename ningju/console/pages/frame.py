@@ -54,6 +54,7 @@ PAGES = (
     ("/new", "New request"),
     ("/map", "Map"),
     ("/timeline", "Timeline"),
+    ("/people", "People"),
     ("/letters", "Dead letters"),
     ("/audit", "Audit"),
 )
