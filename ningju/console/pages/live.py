@@ -1,4 +1,4 @@
-"""Live pages: one watcher for all who look, at most two pushes a second, each written once for everybody it concerns.
+"""Live pages: one watcher for all who look, some three pushes a second at most, each written once for everybody it concerns.
 
 What is pushed is either the whole of what a page shows (the board of the page "Now") or the word that something has
 changed: nobody's list moves under their finger, and no reader costs a query. A stream that breaks off goes on where it
@@ -24,7 +24,7 @@ from schemas.events import RequestReceived
 router = pages()
 log = structlog.get_logger(__name__)
 
-EVERY_S = 0.5
+EVERY_S = 0.3
 HEARTBEAT_S = 15.0
 LONGEST_S = 300.0
 """After so long a stream ends and the browser comes again, from where it stands: if whoever looks still may."""
