@@ -181,6 +181,16 @@ def verdicts(evidence: Evidence) -> Iterator[str]:
                 yield f"{told['command_id']}: told that the seat is theirs, and {len(causes)} seats were taken by it"
 
 
+def stamps(evidence: Evidence) -> Iterator[str]:
+    """A command bears the time at which it came in, whatever its sender says."""
+    for told in evidence.client:
+        row = evidence.inbox.get(told["command_id"])
+        if told.get("door") == "new" and row is not None:
+            received = _time(row["command"]["received_at"])
+            if not _time(told["sent"]) <= received <= _time(told["at"]):
+                yield f"{told['command_id']}: sent at {told['sent']}, answered at {told['at']}, stamped {received}"
+
+
 def clock(evidence: Evidence) -> Iterator[str]:
     """A zone's time never goes back, and a command is decided at the time at which it came in, or the zone's if later."""
     for zone, envelopes in evidence.zones.items():
@@ -298,6 +308,7 @@ def consumers(evidence: Evidence) -> Iterator[str]:
     cursor: dict[tuple[str, str], int] = defaultdict(int)
     last: dict[tuple[str, str, str], int] = {}
     ending: set[str] = set()
+    begun: dict[str, dict[tuple[str, str], int]] = {}
     handled: dict[tuple[str, str], set[int]] = defaultdict(set)
     for step in evidence.consumed:
         if "settled" in step:
@@ -308,15 +319,22 @@ def consumers(evidence: Evidence) -> Iterator[str]:
                     yield f"{step['by']}: the cursor goes to {zone} {version}, and nobody has handled {missing}"
                 cursor[key] = max(version, cursor[key])
             continue
+        if "begins" in step:
+            begun[step["begins"]] = dict(cursor)
+            continue
         if "ends" in step:  # as far as it still gets, it goes by a cursor that it may not have heard of
             ending.add(step["ends"])
             continue
         key, mine = (step["heard"], step["zone"]), (step["heard"], step["zone"], step["by"])
         version, before = step["version"], last.get(mine)
+        if version > step["head"]:
+            yield f"{step['by']}: handles {step['zone']} {version}, which is not in the ledger"
         if before is not None and version <= before and step["by"] not in ending:
             yield f"{step['by']}: handles {step['zone']} {version} after {before}"
         if (before is None or version != before + 1) and version - 1 > cursor[key]:
             yield f"{step['by']}: handles {step['zone']} {version}, but its cursor is {cursor[key]}"
+        if version <= begun[step["by"]].get(key, 0):
+            yield f"{step['by']}: handles {step['zone']} {version}, which was behind the cursor when it began"
         last[mine] = version
         handled[key].add(version)
     heads = {zone: len(envelopes) for zone, envelopes in evidence.zones.items()}
@@ -379,6 +397,7 @@ CHECKS: dict[str, Check] = {
         requests,
         outcomes,
         verdicts,
+        stamps,
         clock,
         offers,
         bookings,

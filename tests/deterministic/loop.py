@@ -2,7 +2,6 @@
 
 import asyncio
 import heapq
-import warnings
 from asyncio import base_events
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar, copy_context
@@ -110,14 +109,16 @@ class VirtualLoop(base_events.BaseEventLoop):
         """End every coroutine that is left, without letting it run on."""
         self._ready.clear()
         self._timers.clear()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # what they would still await is never begun
+        asyncio._set_running_loop(self)  # what a `finally` starts becomes a task, to be ended like the others
+        try:
             for task in self.tasks:
                 if not task.done():
                     _close(task.get_coro())
                 elif not task.cancelled():
                     task.exception()  # seen, so that nobody complains later
-            self.tasks.clear()
+        finally:
+            asyncio._set_running_loop(None)
+        self.tasks.clear()
         super().close()
 
 

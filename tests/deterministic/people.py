@@ -105,12 +105,14 @@ class People:
         """Send a command under its one key until there is an answer, and now and then again; write down each answer."""
         answer = None
         for _ in range(tries):
+            sent = self._now()
             answer = await self._knock(new, wait_s)
             if answer is not None:
                 command = new.envelope.command
                 self.log.append(
                     answer
                     | {
+                        "sent": sent.isoformat(),
                         "at": self._now().isoformat(),
                         "what": command.kind,
                         "command_id": str(new.envelope.command_id),

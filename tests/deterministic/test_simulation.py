@@ -16,18 +16,13 @@ from tests.deterministic import __main__ as runner
 from tests.deterministic.checker import CHECKS
 from tests.deterministic.faults import Faults
 from tests.deterministic.loop import Asleep, Process, VirtualLoop
-from tests.deterministic.world import clocks, quiet, simulate
+from tests.deterministic.world import clocks, simulate
 from tests.schemas.samples import kinds
 
 BY_HAND = {"assign_crew", "release_visit", "refer_request"}
 """What operators decide instead of the matcher: nobody does so here."""
 
 SEEDS = range(1, int(os.environ.get("SIMULATED_SEEDS", "60")) + 1)
-
-
-@pytest.fixture(autouse=True)
-def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    quiet()
 
 
 def test_every_seed_keeps_every_promise_and_all_kinds_of_things_happen() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import cache, partial
 from random import Random
 from time import monotonic, perf_counter
-from typing import Any
+from typing import Any, TypeVar
 from unittest.mock import patch
 
 import structlog
@@ -42,6 +42,8 @@ from tests.deterministic.planner import FirstComer
 from tests.deterministic.store import RemoteStore
 from tests.deterministic.town import founded
 from tests.engine.builders import MONDAY
+
+T = TypeVar("T")
 
 MOST_STEPS = 150_000
 REST_S = 4 * 3_600.0
@@ -144,6 +146,7 @@ class World:
         process = Process(self.loop, name, before.incarnation + 1 if before else 0)
         process.serves = Role.API in roles
         self.processes[name] = process
+        self.run.consumed.append({"begins": str(process)})
 
         def again() -> None:
             self.run.kills += 1
@@ -215,9 +218,16 @@ class World:
 
     def _heard(self, process: Process, role: Role, handler: Handler) -> Handler:
         def hear(events: Sequence[EventEnvelope]) -> Effects:
+            heads = _at_once(self.store.heads())
             for envelope in events:
                 self.run.consumed.append(
-                    {"heard": str(role), "by": str(process), "zone": envelope.zone, "version": envelope.version}
+                    {
+                        "heard": str(role),
+                        "by": str(process),
+                        "zone": envelope.zone,
+                        "version": envelope.version,
+                        "head": heads.get(envelope.zone, 0),
+                    }
                 )
             return handler(events)
 
@@ -377,17 +387,15 @@ def simulate(seed: int, faults: Faults | None = None) -> Run:
             world.loop.run_until_complete(world.live())
         except (Asleep, Restless) as unrest:
             world.run.unrest = str(unrest)
-        world.loop._most_steps *= 2
-        run = world.loop.run_until_complete(world.report()) if not world.run.unrest else _report_anyway(world)
+        run = _at_once(world.report())
         world.loop.close()
     return run
 
 
-def _report_anyway(world: World) -> Run:
-    """The store answers at once, so its answers can be had without a loop that still turns."""
-    report = world.report()
+def _at_once(answer: Coroutine[Any, Any, T]) -> T:
+    """What the store in memory answers, for it waits for nothing: it can be had without a step of the loop."""
     try:
-        report.send(None)
+        answer.send(None)
     except StopIteration as done:
         return done.value
     raise AssertionError("the store in memory waits for something")
