@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
 SEEDS  ?= 100000
+RECORDS ?= 1000000
 
 BIN := $(VENV)/bin
 RUN := $(VENV)/.installed-run
@@ -29,7 +30,7 @@ FRONT   := ningju/console/front
 PAGES   := ningju/console/static/vendor/.built
 ALL     := $(FRONT)/node_modules/.all
 
-.PHONY: help demo test test-real pictures kill simulate check lint format bench peers lock
+.PHONY: help demo test test-real pictures kill simulate mutants fuzz check lint format bench peers lock
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +54,12 @@ kill: $(DEV) ## kill -9 with 20 seeds on SQLite and 20 on PostgreSQL: minutes
 
 simulate: $(DEV) ## 100,000 seeds of the deterministic simulation: hours; SEEDS=1000 for a few minutes
 	$(BIN)/python -m tests.deterministic --seeds 1:$$(($(SEEDS) + 1)) $(ARGS)
+
+mutants: $(DEV) ## what the simulation catches of what is done wrong on purpose, as a table
+	$(BIN)/python -m tests.deterministic --mutants --seeds 1:201
+
+fuzz: $(DEV) ## 1,000,000 malformed records through intake and zones; RECORDS=10000 for less
+	$(BIN)/python -m tests.malformed --records $(RECORDS) $(ARGS)
 
 check: ## all that CI runs
 	CI=true .ci/run
