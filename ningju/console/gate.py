@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
@@ -83,8 +83,7 @@ class SignInNeeded(Exception):
 
     def __init__(self, request: Request) -> None:
         super().__init__("sign in first")
-        there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        self.address = f"/sign-in?next={quote(there, safe='/')}"
+        self.address = _sign_in(request.url.path, request.url.query)
 
 
 class Gate:
@@ -177,7 +176,7 @@ class Gate:
                 raise SignInNeeded(request)
             headers = {"WWW-Authenticate": "Bearer"}
             if "hx-request" in request.headers:
-                headers["HX-Redirect"] = "/sign-in"
+                headers["HX-Redirect"] = _sign_in(*urlsplit(request.headers.get("hx-current-url", ""))[2:4])
             raise Problem(401, "sign-in", "sign in, or send a token: Authorization: Bearer …", headers=headers)
         if user.role is None and rule.scope not in user.scopes:
             detail = f"the token is not for {rule.scope}" if rule.scope else "no token opens this"
@@ -219,6 +218,11 @@ async def _secret(request: Request) -> str:
     if request.method == "POST" and kind_of(request) == URLENCODED:
         return parsed(await keep_body(request)).get("api_key", "")
     return ""
+
+
+def _sign_in(path: str, query: str) -> str:
+    there = path + (f"?{query}" if query else "")
+    return f"/sign-in?next={quote(there, safe='/')}" if there else "/sign-in"
 
 
 async def on_nobody(request: Request, error: Exception) -> Response:

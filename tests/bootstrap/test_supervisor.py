@@ -58,3 +58,12 @@ def test_secrets_reach_the_child_as_they_are(tmp_path: Path) -> None:
     assert told["NINGJU_BROKER_PASSWORD"] == "hunter2"
     assert told["NINGJU_ROLES"] == '["zones"]'
     assert told["NINGJU_BROKER_TLS"] == "False"
+
+
+def test_settings_with_parts_reach_the_child_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {"the 'chiefs'": "admin", '主管 "一"': "zone_lead"}
+    told = supervisor.environment(Settings(role_names=names, hosts=("a.example", "*.b.example")))  # type: ignore[arg-type]
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    read = Settings()
+    assert (read.role_names, read.hosts) == (names, ("a.example", "*.b.example"))

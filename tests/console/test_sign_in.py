@@ -70,6 +70,9 @@ async def test_nobody_sees_anything_before_signing_in(browser: Browser) -> None:
     assert rest.headers["www-authenticate"] == "Bearer"
     part = await browser.client.get("/now", headers={"HX-Request": "true"})
     assert (part.status_code, part.headers["hx-redirect"]) == (401, "/sign-in")
+    page = {"HX-Request": "true", "HX-Current-URL": "http://console/queue?zone=north#row"}
+    part = await browser.client.get("/now", headers=page)
+    assert part.headers["hx-redirect"] == "/sign-in?next=/queue%3Fzone%3Dnorth"
     for path in ("/healthz/live", "/docs", "/openapi.json"):
         assert (await browser.client.get(path)).status_code == 200
 
@@ -115,9 +118,11 @@ async def test_cookies_are_signed_and_out_of_reach_of_scripts_and_other_sites(
     # The same cookie, one character changed, is nobody's.
     value = browser.cookie
     other = Browser(browser.app)
-    other.client.cookies.set("ningju_session", value[:-1] + ("A" if value[-1] != "A" else "B"))
+    secret, _, signature = value.rpartition(".")
+    forged = ("A" if signature[0] != "A" else "B") + signature[1:]
+    other.client.cookies.set("ningju_session", f"{secret}.{forged}")
     assert (await other.client.get(ZONES)).status_code == 401
-    other.client.cookies.set("ningju_session", value.rpartition(".")[0])
+    other.client.cookies.set("ningju_session", secret)
     assert (await other.client.get(ZONES)).status_code == 401
 
     app = create_app(
