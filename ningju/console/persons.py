@@ -34,6 +34,15 @@ async def seen(site: Site, user: User, ids: Iterable[str], request_id: UUID | No
     return {name: found.get(name, Person(id=name)) for name in wanted}
 
 
+async def staff(site: Site, ids: Iterable[str]) -> dict[str, str]:
+    """Give the names of those who have signed in, by their ids: who did something is told to whoever may ask that."""
+    found = {}
+    for name in dict.fromkeys(ids):
+        if await site.store.account(name) is not None and (person := await site.store.person(name)) is not None:
+            found[name] = person.name
+    return found
+
+
 def involved(rows: Iterable[RequestView]) -> list[str]:
     """Persons of a request: who is helped, and who goes or is asked to."""
     names: dict[str, None] = {}

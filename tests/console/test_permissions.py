@@ -20,6 +20,7 @@ from ningju.console.permissions import ADMINS, EVERYBODY, SCOPES, TABLE
 from ningju.console.services import Services
 from ningju.ledger.memory import MemoryStore
 from schemas.base import derive_id
+from schemas.person import Person
 from schemas.request import Referral
 from tests.console.test_rosters import standing, team, volunteer
 from tests.console.world import NOW, SetClock, World, need, offer_of, offered, service, window, zone_view
@@ -328,3 +329,20 @@ async def test_whoever_tries_tokens_out_is_made_to_wait() -> None:
         answers = [await client.get("/api/v1/zones", headers=headers) for headers in tried]
         assert [answer.status_code for answer in answers] == [401, 401, 429]
         assert (await client.get("/api/v1/zones")).status_code == 200, "the local operator has no token"
+
+
+async def test_an_auditor_is_told_who_looked_at_whom_by_the_names_of_the_staff_alone(city: City) -> None:
+    await city.store.put_persons([Person(id="op-operator", name="王芳"), Person(id=f"v-{OWN}", name="李建国")])
+    operator, auditor = await session(city, "operator"), await session(city, "auditor")
+    request_id = city.object("request_id", OWN)
+    told = await city.client.get(f"/api/v1/requests/{request_id}/people", headers=operator)
+    assert "李建国" in told.text
+    await city.call("POST /api/v1/offers/{offer_id}/decline", OWN, operator)
+    for page in ("/audit", "/audit/looks"):
+        shown = (await city.client.get(page, headers=auditor)).text
+        assert "op-operator" in shown
+        assert "王芳" in shown
+        assert "李建国" not in shown
+    masked = await city.client.get(f"/api/v1/requests/{request_id}/people", headers=auditor)
+    assert masked.json() == {"masked": True, "people": [{"id": f"v-{OWN}"}]}
+    assert len(await city.store.looks()) == 1

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 from starlette.responses import Response, StreamingResponse
 
 from engine.ports import Deed
 from ningju.console.pages.frame import HEADERS, AtFrame, Frame
 from ningju.console.pages.routing import pages
+from ningju.console.persons import staff
 from ningju.console.services import Site
 from schemas.envelope import CommandEnvelope
 
@@ -29,6 +31,7 @@ async def show(frame: AtFrame) -> Response:
         "audit.html",
         title="Audit",
         rows=rows,
+        names=await staff(frame.site, (row["who"].id for row in rows)),
         actor=actor,
         next=deeds[ROWS - 1].command.seq if len(deeds) > ROWS else None,
     )
@@ -43,6 +46,7 @@ async def show_looks(frame: AtFrame) -> Response:
         "looks.html",
         title="Who looked at whom",
         rows=looks[:ROWS],
+        names=await staff(frame.site, (look.actor.partition(":")[2] for look in looks[:ROWS])),
         next=looks[ROWS - 1].seq if len(looks) > ROWS else None,
     )
 
@@ -64,7 +68,7 @@ async def _lines(site: Site) -> AsyncIterator[bytes]:
         before = deeds[-1].command.seq
 
 
-def _row(frame: Frame, deed: Deed) -> dict[str, object]:
+def _row(frame: Frame, deed: Deed) -> dict[str, Any]:
     envelope = CommandEnvelope.read(deed.command.data)
     command, outcome = envelope.command, deed.outcome
     request_id = getattr(command, "request_id", None)
