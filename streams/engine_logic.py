@@ -11,6 +11,9 @@ from schemas.envelope import CommandEnvelope
 class EngineLogic:
     """`streams.zone_states.ZoneLogic` by the engine."""
 
+    def __init__(self) -> None:
+        self._rosters: snapshots.Rosters = {}
+
     def load(self, zone: str, loaded: Loaded) -> Zone:
         """The state of what a ledger holds."""
         return snapshots.fold(zone, loaded)
@@ -32,4 +35,4 @@ class EngineLogic:
 
     def snapshot(self, state: Zone) -> Snapshot:
         """The state as bytes."""
-        return Snapshot(state.zone, state.version, snapshots.SCHEMA, snapshots.dump(state))
+        return Snapshot(state.zone, state.version, snapshots.SCHEMA, snapshots.dump(state, self._rosters))

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from engine.ports import Loaded, Record, Snapshot
-from engine.snapshots import dump, fold, restore
+from engine.snapshots import Rosters, dump, fold, restore
 from schemas.envelope import GENESIS, EventEnvelope, record_hash
 from schemas.events import Event
 from tests.engine.builders import World
@@ -59,6 +59,18 @@ def test_a_fold_from_a_snapshot_in_the_middle_is_the_fold_of_all() -> None:
     loaded = Loaded(Snapshot("z1", half, 1, dump(state)), tuple(world.records))
     assert dump(fold("z1", loaded)) == dump(world.state)
     assert dump(restore(dump(state))) == dump(state)
+
+
+def test_rosters_that_are_kept_change_no_byte_of_any_snapshot() -> None:
+    rosters: Rosters = {}
+    seen = set()
+    for length in range(len(story().records) + 1):
+        state = fold("z1", Loaded(None, tuple(story().records[:length])))
+        for _ in range(2):  # the second time the roster is known
+            assert dump(state, rosters) == dump(state)
+        assert dump(restore(dump(state, rosters))) == dump(state)
+        seen.add(len(state.volunteers))
+    assert len(seen) > 1, "the story has to change the roster"
 
 
 def test_a_hole_in_the_ledger_stops_the_fold() -> None:
