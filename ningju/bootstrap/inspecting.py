@@ -91,6 +91,7 @@ async def diagnose(settings: Settings) -> list[Check]:
     checks = _versions()
     checks += await _database(settings)
     checks += _broker(settings)
+    checks += await _sign_in(settings)
     return checks
 
 
@@ -129,6 +130,24 @@ async def _database(settings: Settings) -> list[Check]:
         advice = f"this machine's clock is {ahead} behind the ledger: let it keep time by NTP"
         checks.append(Check("clock", ahead < timedelta(seconds=5), found, advice))
     return checks
+
+
+async def _sign_in(settings: Settings) -> list[Check]:
+    """Ask the provider for what it says of itself; where nobody signs in, there is nothing to check."""
+    if settings.oidc_issuer is None:
+        return []
+    import httpx2
+
+    issuer = settings.oidc_issuer.rstrip("/")
+    try:
+        async with httpx2.AsyncClient(timeout=5) as client:
+            answer = await client.get(f"{issuer}/.well-known/openid-configuration")
+            named = answer.raise_for_status().json().get("issuer", "")
+    except (httpx2.HTTPError, ValueError, AttributeError) as fault:
+        advice = "see that the provider runs and can be reached from here, or correct NINGJU_OIDC_ISSUER"
+        return [Check("sign-in", False, f"{issuer}: {type(fault).__name__}", advice)]
+    ours = str(named).rstrip("/") == issuer
+    return [Check("sign-in", ours, f"{issuer} answers as {named}", "set NINGJU_OIDC_ISSUER to what it calls itself")]
 
 
 def _broker(settings: Settings) -> list[Check]:

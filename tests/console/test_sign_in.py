@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import urlencode
 
 import httpx2
@@ -10,12 +11,14 @@ import pytest
 from fastapi import FastAPI
 
 from engine.ports import Account
+from ningju.bootstrap.inspecting import Check, diagnose
 from ningju.console.app import create_app
 from ningju.console.claims import Claims, account_id
 from ningju.console.gate import Entrance, Provider
 from ningju.console.keys import Keys
 from ningju.console.sign_in import FLOW, FLOW_COOKIE, inside
 from ningju.ledger.memory import MemoryStore
+from ningju.settings import Settings
 from tests.console.signing_in import HOST, SECRET, Browser, agree, provider, query, say
 from tests.console.world import SetClock, zone_view
 
@@ -368,3 +371,15 @@ def test_claims_may_lie_inside_others_or_have_dots_in_their_names() -> None:
     assert Claims("realm_access.roles").role_of({"realm_access": {"roles": ["viewer"]}}) == "viewer"
     assert Claims("https://a.example/roles").role_of({"https://a.example/roles": "auditor"}) == "auditor"
     assert Claims("realm_access.roles").role_of({"realm_access": "viewer"}) is None
+
+
+async def test_the_doctor_asks_the_provider_for_what_it_calls_itself(issuer: str, tmp_path: Path) -> None:
+    async def found(address: str) -> Check:
+        told = Settings(data=tmp_path, oidc_issuer=address, oidc_client="ningju")
+        return next(check for check in await diagnose(told) if check.name == "sign-in")
+
+    assert (await found(issuer)).ok
+    for wrong in (issuer.replace("localhost", "127.0.0.1") + "/realm", "http://127.0.0.1:9"):
+        check = await found(wrong)
+        assert not check.ok
+        assert "NINGJU_OIDC_ISSUER" in check.advice
