@@ -102,7 +102,9 @@ async def test_batches_are_no_larger_than_told_and_come_in_order(broker, produce
 async def test_an_error_acknowledges_nothing_of_its_batch_ends_the_role_and_the_next_one_gets_it_again(
     broker, producer, monkeypatch
 ) -> None:
-    monkeypatch.setattr("streams.batch_role.SESSION_S", 3.0)  # so long the next one waits for its seat
+    monkeypatch.setattr(
+        "streams.batch_role.SESSION_S", 6.0
+    )  # so long the next one waits for its seat; Kafka allows no less
     await fill(producer, 0, 1, 2)
     hand = Hand()
     hand.fails_on = b"1"
@@ -137,7 +139,9 @@ async def test_a_stop_lets_the_batch_in_hand_end_and_commits_it(broker, producer
 
 async def test_a_stop_does_not_wait_for_ever_and_what_was_in_hand_comes_again(broker, producer, monkeypatch) -> None:
     monkeypatch.setattr("streams.batch_role.LEAVE_S", 0.2)
-    monkeypatch.setattr("streams.batch_role.SESSION_S", 3.0)  # so long the next one waits for its seat
+    monkeypatch.setattr(
+        "streams.batch_role.SESSION_S", 6.0
+    )  # so long the next one waits for its seat; Kafka allows no less
     sent = await fill(producer, 0)
     hand = Hand()
     hand.may.clear()
