@@ -106,8 +106,13 @@ class Sender:
         self._resolve = resolve
         self._timeout_s = timeout_s
         self._now = now
+        # No line is kept: lines are to addresses, and the next name there has to show a certificate of its own.
         self._client = httpx2.AsyncClient(
-            verify=True if tls is None else tls, follow_redirects=False, trust_env=False, timeout=timeout_s
+            verify=True if tls is None else tls,
+            follow_redirects=False,
+            trust_env=False,
+            timeout=timeout_s,
+            limits=httpx2.Limits(max_keepalive_connections=0),
         )
 
     async def close(self) -> None:
@@ -162,10 +167,18 @@ class Sender:
             "webhook-timestamp": str(timestamp),
             "webhook-signature": signature(secret_of(self._secret, subscription_id), message, timestamp),
         }
+        for place in places[:-1]:
+            try:
+                return await self._call(url, place, message, headers)
+            except httpx2.ConnectError:
+                continue  # nobody is there: the next address
+        return await self._call(url, places[-1], message, headers)
+
+    async def _call(self, url: httpx2.URL, place: str, message: Message, headers: dict[str, str]) -> int:
         # The address that was looked at is the one that is called: a second look-up could give another (DNS rebinding).
         request = self._client.build_request(
             "POST",
-            url.copy_with(host=places[0]),
+            url.copy_with(host=place),
             content=message.body,
             headers=headers,
             extensions={"sni_hostname": url.raw_host.decode("ascii")},

@@ -41,6 +41,8 @@ def receiver(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     made.hold.set()
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             made.got.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
@@ -48,6 +50,8 @@ def receiver(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
             self.send_response(made.status())
             for name, value in made.headers.items():
                 self.send_header(name, value)
+            if "Content-Length" not in made.headers:
+                self.send_header("Content-Length", str(len(made.body)))
             self.end_headers()
             self.wfile.write(made.body)
 

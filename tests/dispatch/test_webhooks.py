@@ -188,3 +188,43 @@ async def test_the_certificate_has_to_be_of_the_name_though_an_address_is_called
                 await sender.send("wh-1", url, MESSAGE)
         assert len(there.got) == (name == LOOPBACK_NAME)
         await sender.close()
+
+
+async def test_a_line_to_one_name_is_not_used_for_another_on_the_same_machine() -> None:
+    """Lines are to addresses: one that was opened for a name has shown the certificate of that name alone."""
+    authority, ours = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(LOOPBACK_NAME).configure_cert(ours)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    with receiver(ours) as there:
+        there.headers = {"Content-Length": "0", "Connection": "keep-alive"}
+        sender = Sender(SECRET, permit=PERMIT, resolve=here, tls=trusting, timeout_s=2)
+        url = there.url.replace("http:", "https:")
+        await sender.send("wh-1", url, MESSAGE)
+        with pytest.raises(Undelivered):
+            await sender.send("wh-2", url.replace(LOOPBACK_NAME, "other.example"), MESSAGE)
+        await sender.close()
+        assert len(there.got) == 1
+
+
+async def test_an_address_that_nobody_answers_at_is_passed_over_for_the_next(there: Receiver) -> None:
+    async def several(host: str, port: int) -> Sequence[str]:
+        return ["127.0.0.9", "127.0.0.1"]
+
+    sender = Sender(SECRET, permit=PERMIT, resolve=several, timeout_s=2)
+    await sender.send("wh-1", there.url, MESSAGE)
+    await sender.close()
+    assert len(there.got) == 1
+
+
+async def test_an_address_of_six_times_the_length_is_called_in_brackets() -> None:
+    """Nobody listens there: what counts is that the address is understood, and that it is no other."""
+    permit = (ip_network("::1/128"),)
+
+    async def six(host: str, port: int) -> Sequence[str]:
+        return ["::1"]
+
+    sender = Sender(SECRET, permit=permit, resolve=six, timeout_s=2)
+    with pytest.raises(Undelivered, match="ConnectError"):
+        await sender.send("wh-1", "http://receiver.example:9/in", MESSAGE)
+    await sender.close()
