@@ -142,8 +142,8 @@ class Settings(BaseSettings):
         """Refuse at once a sign-in that could not work, or that whoever listens could take over."""
         if self.oidc_issuer is None:
             return self
-        if self.oidc_client is None:
-            raise ValueError("signing in needs NINGJU_OIDC_CLIENT: the id that the provider knows Ningju by")
+        if self.oidc_client is None or self.oidc_secret is None:
+            raise ValueError("signing in needs NINGJU_OIDC_CLIENT and NINGJU_OIDC_SECRET, as the provider gave them")
         if not self.oidc_issuer.startswith("https://") and not _loopback(urlsplit(self.oidc_issuer).hostname or ""):
             raise ValueError("NINGJU_OIDC_ISSUER: the provider must be reached by https")
         if not self.on_loopback and not self.address.startswith("https://"):

@@ -45,5 +45,5 @@ def print_refusal(settings: Settings) -> None:
     """Say why nothing listens off the loopback."""
     Console(stderr=True).print(
         f"[red]{settings.host} can be reached from other machines, and nobody has to sign in: "
-        "give NINGJU_OIDC_ISSUER and NINGJU_OIDC_CLIENT (docs/sign-in.md), or listen on 127.0.0.1[/red]"
+        "give NINGJU_OIDC_ISSUER, _CLIENT and _SECRET (docs/sign-in.md), or listen on 127.0.0.1[/red]"
     )

@@ -60,7 +60,7 @@ class SigningIn:
         self.client: Any = OAuth().register(
             "ningju",
             client_id=provider.client,
-            client_secret=provider.secret or None,
+            client_secret=provider.secret,
             server_metadata_url=f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration",
             client_kwargs={"scope": provider.scope, "code_challenge_method": "S256", "timeout": TIMEOUT_S},
         )

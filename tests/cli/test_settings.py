@@ -141,6 +141,7 @@ PROVIDER = {"oidc_issuer": "https://login.example", "oidc_client": "ningju", "oi
     ("given", "what"),
     [
         ({"oidc_issuer": "https://login.example"}, "NINGJU_OIDC_CLIENT"),
+        ({"oidc_issuer": "https://login.example", "oidc_client": "ningju"}, "NINGJU_OIDC_SECRET"),
         (PROVIDER | {"oidc_issuer": "http://login.example"}, "https"),
         (PROVIDER | {"host": "0.0.0.0"}, "NINGJU_ADDRESS"),
         (PROVIDER | {"host": "0.0.0.0", "address": "http://ningju.example"}, "NINGJU_ADDRESS"),

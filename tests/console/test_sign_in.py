@@ -375,7 +375,7 @@ def test_claims_may_lie_inside_others_or_have_dots_in_their_names() -> None:
 
 async def test_the_doctor_asks_the_provider_for_what_it_calls_itself(issuer: str, tmp_path: Path) -> None:
     async def found(address: str) -> Check:
-        told = Settings(data=tmp_path, oidc_issuer=address, oidc_client="ningju")
+        told = Settings(data=tmp_path, oidc_issuer=address, oidc_client="ningju", oidc_secret="s")  # type: ignore[arg-type]
         return next(check for check in await diagnose(told) if check.name == "sign-in")
 
     assert (await found(issuer)).ok
