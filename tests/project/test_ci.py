@@ -120,6 +120,7 @@ SECTIONS = [
     "mypy",
     "import-linter",
     "lock files",
+    "1,000 simulated seeds",
     "make test-real",
     "commands of the README",
     "demo on real input",
