@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from engine.ports import Clock, NewCommand
+from engine.ports import Clock, Enqueued, NewCommand
 from ningju.bootstrap.admitting import Admission
 from ningju.bootstrap.clock import SystemClock
 from ningju.bootstrap.inspecting import opened
@@ -62,11 +62,7 @@ async def replay(settings: Settings, number: int, by: str, wait_s: float) -> Rep
         When there is nothing to replay, with the reason.
     """
     async with opened(settings) as store:
-        clock = SystemClock()
-        kept = await _open(store, number)
-        command = await again(store, kept, clock)
-        (enqueued,) = await store.enqueue([command])
-        await store.close_letter(number, Closing("replayed", by, replayed_as=enqueued.command_id))
+        enqueued = await send(store, await _open(store, number), by, SystemClock())
         outcome = await store.wait(enqueued.command_id, wait_s) if wait_s > 0 else None
         return Replayed(number, enqueued.command_id, enqueued.zone, outcome)
 
@@ -80,12 +76,35 @@ async def discard(settings: Settings, number: int, by: str, reason: str) -> None
         When it is unknown or closed already.
     """
     async with opened(settings) as store:
-        await _open(store, number)
-        if not await store.close_letter(number, Closing("discarded", by, reason)):
-            raise NotReplayable(f"somebody else has dealt with letter {number} meanwhile")
+        await put_away(store, await _open(store, number), by, reason)
 
 
-async def again(store: InspectableStore, kept: KeptLetter, clock: Clock) -> NewCommand:
+async def send(store: InspectableStore, kept: KeptLetter, by: str, clock: Clock) -> Enqueued:
+    """Send what an open letter holds through the door, and close it.
+
+    Raises
+    ------
+    NotReplayable
+        When there is nothing to replay, with the reason.
+    """
+    (enqueued,) = await store.enqueue([await _command_of(store, kept, clock)])
+    await store.close_letter(kept.number, Closing("replayed", by, replayed_as=enqueued.command_id))
+    return enqueued
+
+
+async def put_away(store: InspectableStore, kept: KeptLetter, by: str, reason: str) -> None:
+    """Close an open letter without sending it.
+
+    Raises
+    ------
+    NotReplayable
+        When somebody else was quicker.
+    """
+    if not await store.close_letter(kept.number, Closing("discarded", by, reason)):
+        raise NotReplayable(f"somebody else has dealt with letter {kept.number} meanwhile")
+
+
+async def _command_of(store: InspectableStore, kept: KeptLetter, clock: Clock) -> NewCommand:
     """Write the command that a letter's replay is.
 
     Raises

@@ -5,15 +5,13 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import ValidationError
-
 from engine.decide.by_hand import broken
 from engine.explaining import Why, explain
 from engine.handling import handle
 from engine.ports import Clock
 from engine.zone import Zone
-from ningju.bootstrap.letters import NotReplayable, again
-from ningju.ledger.inspection import Closing, InspectableStore, KeptLetter
+from ningju.bootstrap.letters import NotReplayable, put_away, send
+from ningju.ledger.inspection import InspectableStore, KeptLetter
 from schemas.base import derive_id
 from schemas.commands import AssignCrew, Command
 from schemas.envelope import Actor, CommandEnvelope
@@ -81,19 +79,12 @@ class Letters:
         NotReplayable
             When there is nothing to replay, with what to do instead.
         """
-        store = self._store()
         kept = await self._open(number)
         if raw is not None and raw != kept.letter.raw:
             # What was mended is another message: it must not be taken for the old one.
             letter = replace(kept.letter, raw=raw, partition=-1, offset=int(derive_id(raw).int % 2**62))
             kept = replace(kept, letter=letter)
-        try:
-            command = await again(store, kept, self._clock)
-        except ValidationError as bad:
-            raise NotReplayable(f"it is still not to be read: {bad.error_count()} faults") from bad
-        (enqueued,) = await store.enqueue([command])
-        await store.close_letter(number, Closing("replayed", by, replayed_as=enqueued.command_id))
-        return enqueued.command_id
+        return (await send(self._store(), kept, by, self._clock)).command_id
 
     async def discard(self, number: int, by: str, reason: str) -> None:
         """Put it away.
@@ -103,9 +94,7 @@ class Letters:
         NotReplayable
             When it is unknown or closed already.
         """
-        await self._open(number)
-        if not await self._store().close_letter(number, Closing("discarded", by, reason)):
-            raise NotReplayable(f"somebody else has dealt with letter {number} meanwhile")
+        await put_away(self._store(), await self._open(number), by, reason)
 
     async def _open(self, number: int) -> KeptLetter:
         kept = await self.find(number)
