@@ -1,6 +1,6 @@
 """Open311 GeoReport v2: a second intake through the same door, for systems that speak it already."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -127,14 +127,14 @@ async def discover(request: Request, form: str) -> Response:
 @router.get("/services.{form}")
 async def list_services(request: Request, site: AtSite, form: str) -> Response:
     """What can be asked for."""
-    services = [_service(request, item) for item in (await _services(site)).values()]
+    services = [_service(request, item) for item in _services(await site.store.zones()).values()]
     return document("services", services, form)
 
 
 @router.get("/services/{code}.{form}")
 async def define_service(site: AtSite, code: str, form: str) -> Response:
     """What a request for a service may say besides: where it has a site, and when."""
-    services = await _services(site)
+    services = _services(await site.store.zones())
     if code not in services:
         raise not_found("service", code[:64])
     minutes = services[code].duration_s // 60
@@ -158,7 +158,7 @@ async def submit(
 ) -> Response:
     """Take a request in, through the same door as any other."""
     _here(request, fields.get("jurisdiction_id"))
-    need = _need(fields, await _services(site), site.clock.now())
+    need = _need(fields, _services(await site.store.zones()), site.clock.now())
 
     async def build(command_id: UUID) -> NewCommand:
         return await admitted(site, caller, need, command_id)
@@ -182,8 +182,8 @@ async def list_requests(
 ) -> Response:
     """Requests, the newest first: of 90 days, a thousand at most."""
     if service_request_id:
-        rows = [row for name in service_request_id.split(",")[:AT_MOST] if (row := await _row(site, name)) is not None]
-        return document("service_requests", [await _told(request, site, row) for row in rows], form)
+        found = [row for name in service_request_id.split(",")[:AT_MOST] if (row := await _row(site, name)) is not None]
+        return document("service_requests", await _told(request, site, found), form)
     before = _moment("end_date", end_date) if end_date else None
     after = _moment("start_date", start_date) if start_date else (before or site.clock.now()) - SPAN
     if before is not None and before - after > SPAN:
@@ -201,7 +201,7 @@ async def list_requests(
         limit=500,
     )
     rows = await _rows(site, query, after, codes)
-    return document("service_requests", [await _told(request, site, row) for row in rows], form)
+    return document("service_requests", await _told(request, site, rows), form)
 
 
 @router.get("/requests/{request_id}.{form}")
@@ -210,7 +210,7 @@ async def show(request: Request, site: AtSite, request_id: str, form: str) -> Re
     row = await _row(site, request_id)
     if row is None:
         raise not_found("service request", request_id[:64])
-    return document("service_requests", [await _told(request, site, row)], form)
+    return document("service_requests", await _told(request, site, [row]), form)
 
 
 async def _rows(site: Site, query: RequestQuery, after: datetime, codes: set[str]) -> list[RequestView]:
@@ -227,7 +227,7 @@ async def _rows(site: Site, query: RequestQuery, after: datetime, codes: set[str
 Shown = RequestView | tuple[UUID, datetime]
 
 
-async def _row(site: Site, name: str) -> Any:
+async def _row(site: Site, name: str) -> Shown | None:
     """A request's own row; before its zone has looked at it, its id and when it came."""
     try:
         request_id = UUID(name.strip())
@@ -240,8 +240,13 @@ async def _row(site: Site, name: str) -> Any:
     return None if submitted is None else (request_id, submitted.received_at)
 
 
-async def _told(request: Request, site: Site, row: Shown) -> Record:
-    """Tell of a request what is nobody's secret: descriptions hold names and phones, so they are not given out."""
+async def _told(request: Request, site: Site, rows: Iterable[Shown]) -> list[Record]:
+    """Tell of requests what is nobody's secret: descriptions hold names and phones, so they are not given out."""
+    views = {view.zone: view for view in await site.store.zones()}
+    return [_told_of(request, views, row) for row in rows]
+
+
+def _told_of(request: Request, views: Mapping[str, ZoneView], row: Shown) -> Record:
     if isinstance(row, tuple):
         at = row[1].isoformat()
         return {
@@ -251,7 +256,6 @@ async def _told(request: Request, site: Site, row: Shown) -> Record:
             "requested_datetime": at,
             "updated_datetime": at,
         }
-    views = {view.zone: view for view in await site.store.zones()}
     zone = views.get(row.zone)
     reason = f": {row.reason}" if row.reason not in ("", row.state.value) else ""
     return {
@@ -270,8 +274,7 @@ async def _told(request: Request, site: Site, row: Shown) -> Record:
     }
 
 
-async def _services(site: Site) -> dict[str, ServiceType]:
-    views = await site.store.zones()
+def _services(views: Iterable[ZoneView]) -> dict[str, ServiceType]:
     return {item.id: item for view in views for item in view.service_types}
 
 
