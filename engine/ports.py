@@ -216,6 +216,11 @@ class RequestQuery:
     cursor: str | None = None
     limit: int = 50
 
+    @property
+    def open_rows(self) -> bool:
+        """Whether only open requests are asked for: what has ended has neither urgency nor alarms."""
+        return self.only_open or self.order == "urgent" or self.alarmed or self.alarm is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Page:

@@ -21,6 +21,11 @@ class Actor(Frozen):
     kind: Literal["volunteer", "leader", "operator", "beneficiary", "system", "external"]
     id: Identifier
 
+    @property
+    def key(self) -> str:
+        """``kind:id``, as questions, audits and the header ``X-Actor`` name them."""
+        return f"{self.kind}:{self.id}"
+
 
 class CommandEnvelope(Frozen):
     """A command as the door stamped it. ``correlation_id`` stays the same along a request's whole life."""

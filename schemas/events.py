@@ -300,3 +300,11 @@ Event = Annotated[
     | RatingClosed,
     Field(discriminator="kind"),
 ]
+
+
+def request_of(event: Event) -> UUID | None:
+    """The request that an event is of; nothing for what concerns a whole zone."""
+    request_id: UUID | None = (
+        event.spec.request_id if isinstance(event, RequestReceived) else getattr(event, "request_id", None)
+    )
+    return request_id

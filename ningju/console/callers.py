@@ -55,7 +55,7 @@ class Caller:
         """
         if self.key is None:
             return ""
-        told = f"{self.actor.kind}:{self.actor.id}\n".encode() + body.dump()
+        told = f"{self.actor.key}\n".encode() + body.dump()
         return hmac.new(self.key.encode(), told, "sha256").hexdigest()
 
 

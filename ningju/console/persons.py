@@ -29,8 +29,7 @@ async def seen(site: Site, user: User, ids: Iterable[str], request_id: UUID | No
     if not user.sees_persons:
         return {name: Person(id=name) for name in wanted}
     found = {name: person for name in wanted if (person := await site.store.person(name)) is not None}
-    actor = f"{user.actor.kind}:{user.actor.id}"
-    await site.store.note_looks([Look(actor, name, request_id, site.clock.now()) for name in found])
+    await site.store.note_looks([Look(user.actor.key, name, request_id, site.clock.now()) for name in found])
     return {name: found.get(name, Person(id=name)) for name in wanted}
 
 

@@ -12,10 +12,10 @@ from ningju.ledger import appends as batch
 from ningju.ledger import tables
 from ningju.ledger.bulk import clear_flag, insert_into, insert_rows, update_row, upsert_rows
 from ningju.ledger.inbox import outcomes
-from ningju.ledger.memory_read_model import names
 from ningju.ledger.read_model import request, write_rows
 from ningju.ledger.tables import event, micros, moment, snapshot, zone
 from schemas.envelope import EventEnvelope, Outcome
+from schemas.events import request_of
 
 
 def commit(connection: Connection, appends: Sequence[ZoneAppend]) -> None:
@@ -130,7 +130,7 @@ def history(connection: Connection, request_id: UUID) -> list[Record]:
         )
         for version, data in connection.execute(rows.order_by(event.c.version), {"needle": str(request_id).encode()}):
             record = Record(row.zone, version, data, EventEnvelope.read(data))
-            if names(record, request_id):
+            if request_of(record.envelope.event) == request_id:
                 found.append(record)
     return sorted(found, key=lambda record: record.envelope.now)
 

@@ -108,7 +108,7 @@ def _insert(connection: Connection, commands: Sequence[NewCommand], received_at:
                 True,
                 None if request_id is None else str(request_id),
                 stamped(envelope, received_at),
-                f"operator:{envelope.actor.id}" if envelope.actor.kind == "operator" else None,
+                envelope.actor.key if envelope.actor.kind == "operator" else None,
             )
         )
     return {UUID(command_id) for command_id in insert_new_rows(connection, inbox, "command_id", rows)}

@@ -27,11 +27,12 @@ from engine.ports import (
 from ningju.ledger import appends as batch
 from ningju.ledger.inspection import Closing, InboxRow, KeptLetter, ZoneImage
 from ningju.ledger.memory_access import MemoryAccess
-from ningju.ledger.memory_read_model import MemoryReadModel, names
+from ningju.ledger.memory_read_model import MemoryReadModel
 from ningju.ledger.settings import StoreSettings
 from ningju.ledger.stamping import known, stamped, submitted_request
 from ningju.ledger.waiting import Waiters
 from schemas.envelope import CommandEnvelope, Outcome
+from schemas.events import request_of
 from schemas.person import Person
 from schemas.views import Notification
 
@@ -148,7 +149,7 @@ class MemoryStore(MemoryAccess, MemoryReadModel):
         found = []
         for one in reversed(self._inbox.values()):
             who = CommandEnvelope.read(one.row.data).actor
-            mine = who.kind == "operator" and actor in (None, f"operator:{who.id}")
+            mine = who.kind == "operator" and actor in (None, who.key)
             if mine and (before is None or one.row.seq < before):
                 found.append(Deed(one.row, self._outcomes.get(one.row.command_id)))
         return found[:limit]
@@ -204,7 +205,12 @@ class MemoryStore(MemoryAccess, MemoryReadModel):
         return self._zones[zone].records[after : after + limit] if zone in self._zones else []
 
     async def history(self, request_id: UUID) -> list[Record]:
-        records = (record for zone in self._zones.values() for record in zone.records if names(record, request_id))
+        records = (
+            record
+            for zone in self._zones.values()
+            for record in zone.records
+            if request_of(record.envelope.event) == request_id
+        )
         return sorted(records, key=lambda record: record.envelope.now)
 
     async def due_zones(self) -> list[DueZone]:

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from engine.ports import Page, Record, RequestQuery, RowChange
+from engine.ports import Page, RequestQuery, RowChange
 from ningju.ledger.inspection import RowKey
 from ningju.ledger.paging import Position, decode, encode, position
-from schemas.events import RequestReceived
 from schemas.request import RequestState
 from schemas.views import OfferView, RequestView, TeamView, VolunteerView, ZoneView
 
@@ -119,14 +118,13 @@ class MemoryReadModel:
 
 def _asked_for(row: RequestView, query: RequestQuery) -> bool:
     """Whether a row is one of those that a question asks for."""
-    wants_open = query.only_open or query.order == "urgent" or query.alarmed or query.alarm is not None
     return (
         (query.guests or row.referral is None)
         and query.zone in (None, row.zone)
         and (query.within is None or row.zone in query.within)
         and (not query.states or row.state in query.states)
         and query.service_type in (None, row.service_type)
-        and not (wants_open and row.state.ended)
+        and not (query.open_rows and row.state.ended)
         and (not query.alarmed or bool(row.alarms))
         and (query.alarm is None or query.alarm in row.alarms)
         and query.reason in (None, row.reason)
@@ -134,14 +132,6 @@ def _asked_for(row: RequestView, query: RequestQuery) -> bool:
         and str(row.request_id).startswith(query.id_prefix)
         and (query.created_before is None or row.created_at < query.created_before)
     )
-
-
-def names(record: Record, request_id: UUID) -> bool:
-    """Whether a record is of a request's life."""
-    event = record.envelope.event
-    if isinstance(event, RequestReceived):
-        return event.spec.request_id == request_id
-    return getattr(event, "request_id", None) == request_id
 
 
 def choose_visit(visit_id: UUID, rows: Sequence[RequestView]) -> RequestView | None:

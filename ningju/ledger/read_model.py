@@ -115,7 +115,7 @@ def _conditions(query: RequestQuery) -> Iterator[ColumnElement[bool]]:
         yield table.c.state.in_([state.value for state in query.states])
     if query.service_type is not None:
         yield table.c.service_type == query.service_type
-    if query.only_open or query.order == "urgent" or query.alarmed or query.alarm is not None:
+    if query.open_rows:
         yield table.c.urgency.is_not(None)
     if query.alarmed or query.alarm is not None:
         yield table.c.urgency < CALM

@@ -54,10 +54,10 @@ async def deal(frame: AtFrame, number: int) -> Response:
         if form.one("what") == "discard":
             if not form.reason():
                 return _one(frame, kept, fault=frame.say("Say why it is put away."), text=text)
-            await letters.discard(number, frame.viewer.key, form.reason())
+            await letters.discard(number, frame.viewer.actor.key, form.reason())
             return frame.go("/letters")
         mended = text.replace("\r\n", "\n").encode() if text and text.strip() != readable(kept).strip() else None
-        command_id = await letters.replay(number, frame.viewer.key, mended)
+        command_id = await letters.replay(number, frame.viewer.actor.key, mended)
     except ValueError as error:
         return _one(frame, kept, fault=str(error), text=text)
     await frame.site.store.wait(command_id, frame.site.services.wait_s)

@@ -19,7 +19,7 @@ from ningju.console.pages import now
 from ningju.console.pages.frame import AtFrame, Frame
 from ningju.console.pages.routing import pages
 from ningju.console.services import Site
-from schemas.events import RequestReceived
+from schemas.events import request_of
 
 router = pages()
 log = structlog.get_logger(__name__)
@@ -150,11 +150,7 @@ async def _touched(site: Site, after: dict[str, int], heads: dict[str, int]) -> 
             names.add("all")
             continue
         for record in await site.store.events(zone, version, heads[zone] - version):
-            event = record.envelope.event
-            request_id = (
-                event.spec.request_id if isinstance(event, RequestReceived) else getattr(event, "request_id", None)
-            )
-            if request_id is not None:
+            if (request_id := request_of(record.envelope.event)) is not None:
                 names.add(str(request_id))
     return found
 

@@ -19,11 +19,6 @@ class Viewer:
     token: str = ""
     user: User = LOCAL_USER
 
-    @property
-    def key(self) -> str:
-        """``kind:id``, as the ledger and the audit name them."""
-        return f"{self.actor.kind}:{self.actor.id}"
-
 
 def viewer_of(request: Request) -> Viewer:
     """Whoever the gate has let in; on a page that tells why it did not, nobody in particular."""
