@@ -1,11 +1,11 @@
 """How people and programs come in, as settings say."""
 
 import os
-import secrets
 from pathlib import Path
 
 from ningju.console.claims import Claims
 from ningju.console.gate import Entrance, Provider
+from ningju.console.keys import new_secret
 from ningju.settings import Settings
 
 NAME = "secret"
@@ -43,7 +43,7 @@ def secret_of(settings: Settings) -> str:
     if settings.shared:
         if settings.signs_in:
             raise ValueError("give NINGJU_SECRET, the same in every process: `openssl rand -hex 32` makes one")
-        return secrets.token_urlsafe(32)
+        return new_secret()
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     return _kept(settings.data / NAME)
 
@@ -56,7 +56,7 @@ def _kept(file: Path) -> str:
         if len(kept) < 32:
             raise ValueError(f"{file} holds no secret; delete it, and everybody signs in again") from None
         return kept
-    made = secrets.token_urlsafe(32)
+    made = new_secret()
     with os.fdopen(handle, "w", encoding="ascii") as out:
         out.write(made)
     return made

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import cast
+from typing import TypeVar, cast
 from uuid import UUID
 
 from engine.ports import (
@@ -26,6 +26,8 @@ from schemas.views import OfferView, RequestView, TeamView, VolunteerView, ZoneV
 
 AT_MOST = 500
 
+Placed = TypeVar("Placed", OpenCommand, Outcome, StoredPlan, OfferView, RequestView)
+
 
 class ConfinedStore:
     """The questions and orders of a console, within some zones. What is not named here cannot be asked at all.
@@ -42,6 +44,9 @@ class ConfinedStore:
         """Confine a store."""
         return cast(Store, cls(store, zones))
 
+    def _ours(self, found: Placed | None) -> Placed | None:
+        return found if found is not None and found.zone in self._zones else None
+
     # ------------------------------------------------------------------------------------------------------------ door
 
     async def enqueue(self, commands: Sequence[NewCommand]) -> list[Enqueued]:
@@ -51,20 +56,17 @@ class ConfinedStore:
         return await self._store.enqueue(commands)
 
     async def command(self, command_id: UUID) -> OpenCommand | None:
-        found = await self._store.command(command_id)
-        return found if found is not None and found.zone in self._zones else None
+        return self._ours(await self._store.command(command_id))
 
     async def submitted(self, request_id: UUID) -> OpenCommand | None:
-        found = await self._store.submitted(request_id)
-        return found if found is not None and found.zone in self._zones else None
+        return self._ours(await self._store.submitted(request_id))
 
     async def outcomes(self, command_ids: Collection[UUID]) -> dict[UUID, Outcome]:
         found = await self._store.outcomes(command_ids)
         return {name: outcome for name, outcome in found.items() if outcome.zone in self._zones}
 
     async def wait(self, command_id: UUID, timeout: float) -> Outcome | None:
-        found = await self._store.wait(command_id, timeout)
-        return found if found is not None and found.zone in self._zones else None
+        return self._ours(await self._store.wait(command_id, timeout))
 
     async def open_count(self) -> int:
         return await self._store.open_count()
@@ -83,8 +85,7 @@ class ConfinedStore:
     # --------------------------------------------------------------------------------------------------------- archive
 
     async def plan(self, plan_hash: str) -> StoredPlan | None:
-        found = await self._store.plan(plan_hash)
-        return found if found is not None and found.zone in self._zones else None
+        return self._ours(await self._store.plan(plan_hash))
 
     async def newest_plan(self, zone: str) -> StoredPlan | None:
         return await self._store.newest_plan(zone) if zone in self._zones else None
@@ -112,8 +113,7 @@ class ConfinedStore:
         return [deed for deed in found if deed.command.zone in self._zones]
 
     async def offer(self, offer_id: UUID) -> OfferView | None:
-        found = await self._store.offer(offer_id)
-        return found if found is not None and found.zone in self._zones else None
+        return self._ours(await self._store.offer(offer_id))
 
     async def offers(self, *, request_id: UUID | None = None, volunteer: str | None = None) -> list[OfferView]:
         found = await self._store.offers(request_id=request_id, volunteer=volunteer)
@@ -124,8 +124,7 @@ class ConfinedStore:
         return [offer for offer in found if offer.zone in self._zones][:limit]
 
     async def visit(self, visit_id: UUID) -> RequestView | None:
-        found = await self._store.visit(visit_id)
-        return found if found is not None and found.zone in self._zones else None
+        return self._ours(await self._store.visit(visit_id))
 
     async def zones(self) -> list[ZoneView]:
         return [view for view in await self._store.zones() if view.zone in self._zones]

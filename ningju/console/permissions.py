@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ningju.console.access import Role
+from ningju.console.access import ROLES, Role
 from ningju.console.sending import API
 
 SCOPES: Mapping[str, str] = {
@@ -19,7 +19,7 @@ SCOPES: Mapping[str, str] = {
     "act-as": "say in X-Actor for which volunteer, leader, beneficiary or outside system a call is made",
 }
 
-EVERYBODY: frozenset[Role] = frozenset({"viewer", "operator", "zone_lead", "admin", "auditor"})
+EVERYBODY: frozenset[Role] = frozenset(ROLES)
 HANDS: frozenset[Role] = frozenset({"operator", "zone_lead", "admin"})
 LEADS: frozenset[Role] = frozenset({"zone_lead", "admin"})
 AUDITORS: frozenset[Role] = frozenset({"admin", "auditor"})

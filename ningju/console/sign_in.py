@@ -180,18 +180,13 @@ async def finish(request: Request, site: AtSite) -> Response:
 
 
 async def _opened(gate: Gate, provider: Provider, site: Site, claims: Mapping[str, Any]) -> tuple[str, Account]:
-    role = provider.claims.role_of(claims)
-    subject = str(claims["sub"])
+    role, who, now = provider.claims.role_of(claims), account_id(provider.issuer, str(claims["sub"])), site.clock.now()
     if role is None:
-        who = account_id(provider.issuer, subject)
-        if (
-            old := await gate.store.account(who)
-        ) is not None:  # whoever has lost their role loses their sessions with it
-            await gate.store.put_account(Account(old.id, "", (), site.clock.now()))
+        if await gate.store.account(who) is not None:  # whoever has lost their role loses their sessions with it
+            await gate.store.put_account(Account(who, "", (), now))
         zh, en = "您在宁聚没有角色，请联系管理员。", "You have no role in Ningju. Ask whoever runs it."
         raise NotSignedIn("no_role", zh, en, 403)
-    now = site.clock.now()
-    account = Account(account_id(provider.issuer, subject), role, provider.claims.zones_of(claims, role), now)
+    account = Account(who, role, provider.claims.zones_of(claims, role), now)
     name = str(claims.get("name") or claims.get("preferred_username") or account.id)[:200].replace("\0", "")
     secret = new_secret()
     await gate.store.put_persons([Person(id=account.id, name=name)])
