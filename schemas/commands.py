@@ -1,6 +1,6 @@
 """Everything a zone can be asked. One envelope, one union, told apart by ``kind``."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from uuid import UUID
 
 from pydantic import Field
@@ -26,6 +26,7 @@ WaivableRule = Literal[
     "offers_limit",
 ]
 """Rules that an operator may waive with a reason; the others keep people safe, or are the request's own."""
+WAIVABLE: frozenset[str] = frozenset(get_args(WaivableRule))
 
 
 class ConfigureZone(Frozen):

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import get_args
 
 from engine.deadlines import next_hop, seconds
 from engine.decide.crews import complete, give_up, release, settle, too_late_to_ask, vacate, visit_of
@@ -12,14 +11,13 @@ from engine.decide.plans import heads, next_visit_id, offer
 from engine.decide.referrals import refer
 from engine.eligibility import judge
 from engine.zone import RequestRecord, VisitRecord, Zone
-from schemas.commands import AssignCrew, AssignedSeat, ReferRequest, ReleaseVisit, WaivableRule
+from schemas.commands import WAIVABLE, AssignCrew, AssignedSeat, ReferRequest, ReleaseVisit
 from schemas.envelope import Actor
 from schemas.events import SeatAccepted, VisitPlanned
 from schemas.place import TimeWindow
 from schemas.plan import Rule
 from schemas.request import Need, RequestState
 
-WAIVABLE = frozenset(get_args(WaivableRule))
 FOLLOWS: dict[Rule, tuple[Rule, ...]] = {"skill": ("level", "expired_qualification")}
 """Who lacks the first lacks the others, too: they need not be named."""
 
@@ -41,7 +39,11 @@ def broken(
     waived: set[Rule] = set()
     found: dict[str, list[Rule]] = {}
     while failing := {
-        name: rule for name, rule in _judged(zone, record, now, team, start, crew, agreed, waived).items() if rule
+        name: rule
+        for name, rule in judge(
+            zone, record, now, team=team, start=start, crew=crew, asking=not agreed, waived=waived
+        ).items()
+        if rule
     }:
         for name, rule in failing.items():
             if rule not in found.setdefault(name, []):
@@ -52,19 +54,6 @@ def broken(
     return {
         name: tuple(rule for rule in rules if rule not in FOLLOWS.get(rules[0], ())) for name, rules in found.items()
     }
-
-
-def _judged(
-    zone: Zone,
-    record: RequestRecord,
-    now: datetime,
-    team: str,
-    start: datetime,
-    crew: list[tuple[str, int]],
-    agreed: bool,
-    waived: Collection[Rule],
-) -> dict[str, Rule | None]:
-    return judge(zone, record, now, team=team, start=start, crew=crew, asking=not agreed, waived=waived)
 
 
 def assign(draft: Draft, actor: Actor, command: AssignCrew) -> None:

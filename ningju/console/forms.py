@@ -9,6 +9,7 @@ from ningju.console.bodies import BODY_LIMIT, read_bounded
 from ningju.console.problems import Problem, invalid
 
 URLENCODED = "application/x-www-form-urlencoded"
+FORM_LIMIT = 10_000_000
 MOST_FIELDS = 10_000
 
 
@@ -34,15 +35,26 @@ async def fields_of(request: Request) -> dict[str, str]:
     """
     if kind_of(request) != URLENCODED:
         raise Problem(415, "unsupported-media-type", f"send Content-Type: {URLENCODED}")
-    return parsed(await keep_body(request))
+    return firsts(await keep_body(request))
 
 
-def parsed(body: bytes) -> dict[str, str]:
-    """Read the fields of a body."""
+def firsts(body: bytes) -> dict[str, str]:
+    """Read the fields of a body, of several with one name the first."""
+    return {name: values[0] for name, values in parsed(body).items()}
+
+
+def parsed(body: bytes) -> dict[str, list[str]]:
+    """Read the fields of a body with all their values.
+
+    Raises
+    ------
+    Problem
+        422 when it cannot be read.
+    """
     try:
         fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError:
         raise invalid([Fault("body", "form", "is no form in UTF-8 that can be read")]) from None
     if any("\0" in value for values in fields.values() for value in values):
         raise invalid([Fault("body", "nul", "must not hold NUL characters")])
-    return {name: values[0] for name, values in fields.items()}
+    return fields

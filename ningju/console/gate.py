@@ -14,7 +14,7 @@ from engine.ports import Store
 from ningju.console import tokens
 from ningju.console.access import CSRF_FIELD, CSRF_HEADER, LOCAL, ROLES, User
 from ningju.console.claims import Claims
-from ningju.console.forms import URLENCODED, keep_body, kind_of, parsed
+from ningju.console.forms import FORM_LIMIT, URLENCODED, firsts, keep_body, kind_of
 from ningju.console.keys import Keys, digest, new_secret
 from ningju.console.limits import Limit
 from ningju.console.permissions import TABLE, UNLISTED, Rule
@@ -22,7 +22,6 @@ from ningju.console.problems import Problem
 from ningju.console.sending import API
 from schemas.envelope import Actor
 
-FORM_LIMIT = 10_000_000
 OPEN311 = "/open311/"
 PROGRAMS = (f"{API}/", OPEN311)
 """Where programs call."""
@@ -203,7 +202,7 @@ async def _field(request: Request) -> str:
     """The token among a form's fields; a form with files sends it as the header."""
     if kind_of(request) != URLENCODED:
         return ""
-    return parsed(await keep_body(request, FORM_LIMIT)).get(CSRF_FIELD, "")
+    return firsts(await keep_body(request, FORM_LIMIT)).get(CSRF_FIELD, "")
 
 
 async def _secret(request: Request) -> str:
@@ -216,7 +215,7 @@ async def _secret(request: Request) -> str:
     if key := request.query_params.get("api_key"):
         return key
     if request.method == "POST" and kind_of(request) == URLENCODED:
-        return parsed(await keep_body(request)).get("api_key", "")
+        return firsts(await keep_body(request)).get("api_key", "")
     return ""
 
 
@@ -250,7 +249,7 @@ async def authorise(request: Request) -> None:
     user = gate.judge(request, await gate.whoever(request), rule)
     request.state.user = user
     if rule.metered and user.means != "local":
-        gate.intake.take(f"{user.actor.kind}:{user.actor.id}")
+        gate.intake.take(user.actor.key)
     # On the loopback nothing but a browser's word lets a call in, so pages are held to it there, too; REST is not: programs
     # on this machine call it, and the guard refuses browsers that come from other sites.
     by_browser = user.means == "session" or (user.means == "local" and not request.url.path.startswith(PROGRAMS))

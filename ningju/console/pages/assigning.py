@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import get_args
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -11,15 +10,14 @@ from starlette.responses import Response
 
 from ningju.console.pages.frame import AtFrame, Frame
 from ningju.console.pages.life import Whole, explanation, read_moment, whole
-from ningju.console.pages.orders import Form, form_of, ordered
+from ningju.console.pages.orders import Form, form_of, number, ordered
 from ningju.console.pages.routing import pages
-from schemas.commands import AssignCrew, AssignedSeat, WaivableRule
+from schemas.commands import WAIVABLE, AssignCrew, AssignedSeat
 from schemas.plan import Rule
-from schemas.views import RequestView, TeamView
+from schemas.views import RequestView
 
 router = pages()
 
-WAIVABLE = frozenset(get_args(WaivableRule))
 HOUR_FORM = "%Y-%m-%dT%H:%M"
 
 
@@ -84,7 +82,6 @@ def _first_start(frame: Frame, row: RequestView) -> datetime | None:
 def _command(frame: Frame, row: RequestView, choice: Choice, form: Form) -> AssignCrew | None:
     if choice.start is None or not choice.team:
         return None
-    seen = form.one("seen")
     try:
         return AssignCrew(
             request_id=row.request_id,
@@ -97,7 +94,7 @@ def _command(frame: Frame, row: RequestView, choice: Choice, form: Form) -> Assi
             ),
             agreed=choice.agreed,
             waived=tuple(sorted(choice.waived)),  # type: ignore[arg-type]
-            seen=int(seen) if seen.isdecimal() else None,
+            seen=number(form.one("seen")),
             reason=form.reason(),
         )
     except (ValidationError, ValueError):
@@ -129,7 +126,7 @@ async def _page(
         title="Assign by hand",
         row=row,
         choice=choice,
-        teams=[_named(frame, team) for team in teams],
+        teams=[(view.team.id, frame.speech.team(view.team)) for view in teams],
         names=list(dict.fromkeys([*(name for name in nearest if name in members), *members]))[:300],
         demands=_demands(frame, row),
         start=frame.moments.local(choice.start).strftime(HOUR_FORM) if choice.start is not None else "",
@@ -139,11 +136,6 @@ async def _page(
         waivable=WAIVABLE,
         fault=fault,
     )
-
-
-def _named(frame: Frame, view: TeamView) -> tuple[str, str]:
-    name = view.team.name.zh if frame.language == "zh" else view.team.name.en
-    return view.team.id, name or view.team.id
 
 
 def _demands(frame: Frame, row: RequestView) -> list[tuple[int, str]]:

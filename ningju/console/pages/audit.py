@@ -8,6 +8,7 @@ from starlette.responses import Response, StreamingResponse
 
 from engine.ports import Deed
 from ningju.console.pages.frame import HEADERS, AtFrame, Frame
+from ningju.console.pages.orders import number
 from ningju.console.pages.routing import pages
 from ningju.console.persons import staff
 from ningju.console.services import Site
@@ -24,7 +25,7 @@ async def show(frame: AtFrame) -> Response:
     """What operators asked of zones, newest first."""
     asked = frame.request.query_params
     actor = asked.get("actor", "")[:80]
-    before = _number(asked.get("before", ""))
+    before = number(asked.get("before", ""))
     deeds = await frame.site.store.deeds(actor=actor or None, before=before, limit=ROWS + 1)
     rows = [_row(frame, deed) for deed in deeds[:ROWS]]
     return frame.page(
@@ -40,7 +41,7 @@ async def show(frame: AtFrame) -> Response:
 @router.get("/audit/looks")
 async def show_looks(frame: AtFrame) -> Response:
     """Who saw whose name and phone, newest first."""
-    before = _number(frame.request.query_params.get("before", ""))
+    before = number(frame.request.query_params.get("before", ""))
     looks = await frame.site.store.looks(before=before, limit=ROWS + 1)
     return frame.page(
         "looks.html",
@@ -89,7 +90,3 @@ def _row(frame: Frame, deed: Deed) -> dict[str, Any]:
         if outcome is not None and outcome.after > outcome.before
         else None,
     }
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else None

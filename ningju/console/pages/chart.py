@@ -76,13 +76,9 @@ async def data(frame: AtFrame) -> Response:
 async def _rows(frame: Frame, which: Filter, limit: int) -> Sequence[RequestView]:
     query = which.query(frame, by_id=which.by_id)
     try:
-        return (await frame.site.store.requests(_limited(query, limit))).rows
+        return (await frame.site.store.requests(replace(query, limit=limit, cursor=None))).rows
     except ValueError:
         return ()
-
-
-def _limited(query: RequestQuery, limit: int) -> RequestQuery:
-    return replace(query, limit=limit, cursor=None)
 
 
 async def _one(frame: Frame, name: str) -> Sequence[RequestView]:

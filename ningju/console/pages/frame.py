@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from importlib.resources import files
 from typing import Annotated, Any
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from engine.intake import Directory
 from ningju.console.cursors import write_cursor
+from ningju.console.forms import FORM_LIMIT, keep_body, parsed
 from ningju.console.pages.moments import Moments
+from ningju.console.pages.orders import Verdict, heard
 from ningju.console.pages.speech import Speech
 from ningju.console.pages.viewer import Viewer, viewer_of
 from ningju.console.pages.words import COOKIE, LANGUAGES, Language, language_of, named, say
@@ -117,7 +119,7 @@ class Frame:
         self.now: datetime = site.clock.now()
         self.zone = ZoneInfo(next((view.policy.timezone for view in views.values()), Policy().timezone))
         self.moments = Moments(self.language, self.now, self.zone)
-        self.verdict: object = None
+        self.verdict: Verdict | None = None
         self.cursor = ""
         self.speech = Speech(self.language, self.views, self.moments)
 
@@ -175,20 +177,14 @@ class Frame:
 
     async def form(self) -> dict[str, list[str]]:
         """What a form sent; a body that is too long counts as empty."""
-        body = b""
-        async for part in self.request.stream():
-            body += part
-            if len(body) > LONGEST_FORM:
-                return {}
-        return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=5_000)
+        body = await keep_body(self.request, FORM_LIMIT)
+        return parsed(body) if len(body) <= LONGEST_FORM else {}
 
 
 async def _frame(request: Request, site: AtSite) -> Frame:
     views = await site.views()
     frame = Frame(request, site, await site.directory(), views)
     frame.cursor = write_cursor(None, await site.heads())
-    from ningju.console.pages.orders import heard  # which needs the frame itself
-
     frame.verdict = await heard(frame)
     return frame
 

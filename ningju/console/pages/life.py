@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from engine.ports import RequestQuery
 from ningju.console.pages.frame import AtFrame, Frame
-from ningju.console.pages.orders import Form, form_of, ordered
+from ningju.console.pages.orders import Form, form_of, number, ordered
 from ningju.console.pages.routing import pages
 from ningju.console.persons import involved, seen
 from ningju.console.problems import not_found
@@ -104,7 +104,7 @@ async def _page(
         found=found,
         row=row,
         history=history[::-1],
-        since=_number(frame.request.query_params.get("since", "")),
+        since=number(frame.request.query_params.get("since", "")) or 0,
         offers={offer.offer_id: offer for offer in await _offers(frame, row)},
         why=explained,
         because=because(frame, explained) if explained is not None else "",
@@ -187,12 +187,12 @@ def answers(row: RequestView) -> dict[int, tuple[str, ...]]:
 async def answer(frame: AtFrame, request_id: UUID) -> Response:
     """Pass on what somebody says on the phone; it is recorded as said to the operator."""
     form, found = await form_of(frame), await whole(frame, request_id)
-    row, number = found.here, _number(form.one("seat"))
+    row, place = found.here, number(form.one("seat")) or 0
     what = form.one("what")
     seats = row.visit.seats if row.visit is not None else ()
-    seat = next((seat for seat in seats if seat.seat == number), None)
+    seat = next((seat for seat in seats if seat.seat == place), None)
     if seat is None or seat.volunteer != form.one("volunteer") or what not in answers(row).get(seat.seat, ()):
-        return frame.go(f"/request/{request_id}?since={_number(form.one('seen'))}")
+        return frame.go(f"/request/{request_id}?since={number(form.one('seen')) or 0}")
     name = seat.volunteer
     asked: Command
     if what in ("accept", "decline") and seat.offer_id is not None:
@@ -214,7 +214,7 @@ async def answer(frame: AtFrame, request_id: UUID) -> Response:
 async def act(frame: AtFrame, request_id: UUID) -> Response:
     """Overrule: change, put back, hand on, cancel, triage. What has changed since is not overwritten in silence."""
     form, found = await form_of(frame), await whole(frame, request_id)
-    what, seen = form.one("what"), _number(form.one("seen"))
+    what, seen = form.one("what"), number(form.one("seen")) or 0
     row = found.origin if what == "cancel" else found.here
     if seen and row.version > seen and row.zone == form.one("zone"):
         return frame.go(f"/request/{request_id}?since={seen}")
@@ -235,7 +235,7 @@ async def act(frame: AtFrame, request_id: UUID) -> Response:
 def _asked(
     request_id: UUID, what: str, form: Form, windows: tuple[TimeWindow, ...] | None, seen: int
 ) -> Command | None:
-    reason, priority = form.reason(), _number(form.one("priority"))
+    reason, priority = form.reason(), number(form.one("priority")) or 0
     match what:
         case "accept" | "refuse":
             return TriageRequest(request_id=request_id, accept=what == "accept", reason=reason)
@@ -265,7 +265,3 @@ def read_moment(frame: Frame, text: str) -> datetime | None:
         return datetime.fromisoformat(text).replace(tzinfo=frame.zone)
     except ValueError:
         return None
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else 0

@@ -1,5 +1,6 @@
 """A new request by phone: where, what and when in words that a person uses, and at once who could do it."""
 
+from collections.abc import Iterable
 from datetime import datetime, time, timedelta
 from typing import Any
 from uuid import uuid4
@@ -7,7 +8,6 @@ from uuid import uuid4
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from engine.intake import Fault
 from ningju.console.callers import Caller
 from ningju.console.pages.frame import AtFrame, Frame
 from ningju.console.pages.life import WRONG_WINDOW, because, read_window
@@ -63,7 +63,8 @@ async def take_in(frame: AtFrame) -> Response:
     except Problem as problem:
         if problem.status != 422:
             raise
-        return _page(frame, told_so_far, faults=_worded(frame, problem.facts.get("errors", [])))
+        wrong = ((fault["field"], fault["reason"]) for fault in problem.facts.get("errors", ()))
+        return _page(frame, told_so_far, faults=_worded(frame, wrong))
     await verdict(frame.site, caller, enqueued)
     request_id = derive_id("request", enqueued.command_id)
     if await frame.site.store.request(request_id):
@@ -104,15 +105,13 @@ def _need(frame: Frame, form: Form) -> tuple[RequestIn | None, list[str]]:
     try:
         return RequestIn(**fields), []
     except ValidationError as error:
-        return None, _worded(frame, [{"field": fault.field, "reason": fault.reason} for fault in faults_of(error)])
+        return None, _worded(frame, ((fault.field, fault.reason) for fault in faults_of(error)))
 
 
-def _worded(frame: Frame, faults: list[dict[str, str]] | list[Fault]) -> list[str]:
+def _worded(frame: Frame, faults: Iterable[tuple[str, str]]) -> list[str]:
     said = []
-    for fault in faults:
-        field = fault["field"] if isinstance(fault, dict) else fault.field
+    for field, reason in faults:
         english = FAULTS.get(field.partition(".")[0])
-        reason = fault["reason"] if isinstance(fault, dict) else fault.reason
         said.append(frame.say(english) if english else f"{field}: {reason}")
     return list(dict.fromkeys(said))
 

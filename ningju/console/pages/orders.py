@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from uuid import UUID, uuid4
 
 from starlette.responses import Response
@@ -10,10 +10,12 @@ from starlette.responses import Response
 from engine.intake import redact
 from engine.ports import NewCommand
 from ningju.console.callers import Caller
-from ningju.console.pages.frame import Frame
 from ningju.console.sending import command, send, verdict
 from schemas.commands import Command
 from schemas.envelope import CommandEnvelope, Outcome
+
+if TYPE_CHECKING:
+    from ningju.console.pages.frame import Frame
 
 SAID = "said"
 LONGEST_REASON = 500
@@ -48,13 +50,18 @@ class Form:
         return redact(self.one("reason").replace("\0", ""))[:LONGEST_REASON]
 
 
-async def form_of(frame: Frame) -> Form:
+def number(text: str) -> int | None:
+    """A whole number as a form or an address says it; nothing when it is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else None
+
+
+async def form_of(frame: "Frame") -> Form:
     """Read the form that was sent."""
     return Form(await frame.form())
 
 
 async def order(
-    frame: Frame, form: Form, zone: str, asked: Command, *, correlation_id: UUID | None = None, part: str = ""
+    frame: "Frame", form: Form, zone: str, asked: Command, *, correlation_id: UUID | None = None, part: str = ""
 ) -> UUID:
     """Put one command through the door and wait for its verdict; sent twice, the same form is one command.
 
@@ -81,13 +88,13 @@ def told(address: str, command_id: UUID) -> str:
 
 
 async def ordered(
-    frame: Frame, form: Form, zone: str, asked: Command, back: str, *, correlation_id: UUID | None = None
+    frame: "Frame", form: Form, zone: str, asked: Command, back: str, *, correlation_id: UUID | None = None
 ) -> Response:
     """Give one order and lead back to where its verdict is told."""
     return frame.go(told(back, await order(frame, form, zone, asked, correlation_id=correlation_id)))
 
 
-async def heard(frame: Frame) -> Verdict | None:
+async def heard(frame: "Frame") -> Verdict | None:
     """The verdict that this page is to tell, if it is to tell one."""
     try:
         command_id = UUID(frame.request.query_params.get(SAID, ""))
@@ -101,7 +108,7 @@ async def heard(frame: Frame) -> Verdict | None:
     return _verdict(frame, command_id, what, outcome)
 
 
-def _verdict(frame: Frame, command_id: UUID, what: str, outcome: Outcome | None) -> Verdict:
+def _verdict(frame: "Frame", command_id: UUID, what: str, outcome: Outcome | None) -> Verdict:
     if outcome is None:
         return Verdict(command_id, "pending", what, frame.say("No answer yet. It is safe: load the page again soon."))
     if outcome.status == "accepted":

@@ -16,7 +16,7 @@ from ningju.console.persons import seen
 from ningju.console.problems import not_found
 from schemas.commands import ChangeRoster
 from schemas.person import Person
-from schemas.views import OfferView, TeamView, VolunteerView
+from schemas.views import OfferView, VolunteerView
 
 router = pages()
 
@@ -52,7 +52,10 @@ async def show(frame: AtFrame) -> Response:
         "people.html",
         title="People",
         zone=zone,
-        teams=[(view, _name(frame, view), sum(one.volunteer.team == view.team.id for one in people)) for view in teams],
+        teams=[
+            (view, frame.speech.team(view.team), sum(one.volunteer.team == view.team.id for one in people))
+            for view in teams
+        ],
         team=team,
         skill=skill,
         skills=sorted({held.skill for view in people for held in view.volunteer.skills}),
@@ -60,10 +63,6 @@ async def show(frame: AtFrame) -> Response:
         rows=found[:ROWS],
         next=found[ROWS - 1].volunteer.id if len(found) > ROWS else "",
     )
-
-
-def _name(frame: Frame, view: TeamView) -> str:
-    return (view.team.name.zh if frame.language == "zh" else view.team.name.en) or view.team.id
 
 
 @router.get("/people/{zone}/{volunteer}")

@@ -164,7 +164,7 @@ def _done(frame: Frame) -> tuple[int, int] | None:
 async def change_many(frame: AtFrame) -> Response:
     """Do one thing to several requests: first shown what it would do, then done."""
     form = await form_of(frame)
-    rows = [row for row in await _chosen(frame, form) if row is not None]
+    rows = await _chosen(frame, form)
     what = form.one("what") if form.one("what") in BULK else "accept"
     fits = [row for row in rows if _fits(row, what)]
     missing = what in NEEDS_REASON and not form.reason()
@@ -192,11 +192,11 @@ async def change_many(frame: AtFrame) -> Response:
     return frame.go(f"{back}{'&' if '?' in back else '?'}done={done}-{len(said)}")
 
 
-async def _chosen(frame: Frame, form: Form) -> list[RequestView | None]:
-    rows: list[RequestView | None] = []
+async def _chosen(frame: Frame, form: Form) -> list[RequestView]:
+    rows: list[RequestView] = []
     for text in dict.fromkeys(form.many("id")[:AT_ONCE]):
         try:
-            rows.append(next(iter(await frame.site.store.request(UUID(text))), None))
+            rows += (await frame.site.store.request(UUID(text)))[:1]
         except ValueError:
             continue
     return rows

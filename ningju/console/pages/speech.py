@@ -10,6 +10,7 @@ from schemas.commands import Command
 from schemas.envelope import Actor, EventEnvelope, Outcome
 from schemas.plan import Rule
 from schemas.request import RequestState
+from schemas.roster import Team
 from schemas.views import RequestView, ZoneView
 from solvers import wording
 
@@ -105,13 +106,11 @@ CODES = {
     "rules_broken": "The assignment breaks rules.",
     "safety": "A rule that keeps people safe cannot be waived.",
     "no_visit": "There is no visit to give up.",
-    "no_alarm": "There is no such alarm any more.",
     "no_zone_left": "No other zone is left that could serve it.",
     "not_waiting": "Only what waits here can be handed on.",
     "unknown_team": "There is no such team here.",
     "unknown_volunteer": "There is no such volunteer here.",
     "seat_taken": "The seat is taken.",
-    "wrong_crew": "The crew does not fit the seats.",
 }
 
 
@@ -164,6 +163,10 @@ class Speech:
         """A zone's name."""
         view = self._views.get(zone)
         return zone if view is None else named(self.language, view.name)
+
+    def team(self, team: Team) -> str:
+        """A team's name; its id where it has none."""
+        return named(self.language, team.name) or team.id
 
     def service(self, zone: str, service_type: str) -> str:
         """A service's name, by its zone's catalogue or another's."""
@@ -303,5 +306,4 @@ ORDERS = {
     "assign_crew": "Assign by hand",
     "release_visit": "Put back",
     "refer_request": "Hand to another zone",
-    "acknowledge_alarm": "Take on an alarm",
 }

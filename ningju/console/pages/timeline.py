@@ -14,7 +14,8 @@ from schemas.views import RequestView
 
 router = pages()
 
-SHOWN = 2_000
+SHOWN = 6_000
+"""A zone has 5,000 open requests at most."""
 PLANNED = (RequestState.OFFERED, RequestState.ACCEPTED, RequestState.UNDER_WAY)
 BUCKETS = 4
 """Parts of an hour that the chart tells apart."""
@@ -48,14 +49,17 @@ async def show(frame: AtFrame) -> Response:
     day = _day(frame, asked.get("day", ""))
     begin = datetime.combine(day, time(), frame.zone)
     end = begin + timedelta(days=1)
-    rows = [row for row in await _visits(frame, zone) if row.visit and begin <= row.visit.window.start < end]
+    rows = sorted(
+        (row for row in await _planned(frame, zone) if begin <= _start(row) < end),
+        key=_start,
+    )
     first, last = _hours(frame, rows)
     teams = {view.team.id: view.team for view in (await frame.site.store.roster(zone))[0]} if zone else {}
     lines = [
         Line(
             zone,
             name,
-            (teams[name].name.zh if frame.language == "zh" else teams[name].name.en) if name in teams else name,
+            frame.speech.team(teams[name]) if name in teams else name,
             _bars(frame, [row for row in rows if row.visit and row.visit.team == name], first),
         )
         for name in sorted({*teams, *(row.visit.team for row in rows if row.visit)})
@@ -71,7 +75,7 @@ async def show(frame: AtFrame) -> Response:
         hours=range(first, last),
         buckets=BUCKETS,
         chosen=asked.get("request", ""),
-        rows=sorted(rows, key=lambda row: row.visit.window.start if row.visit else row.created_at),
+        rows=rows,
     )
 
 
@@ -87,20 +91,23 @@ def _day(frame: Frame, text: str) -> date:
         return frame.moments.today
 
 
-async def _visits(frame: Frame, zone: str) -> Sequence[RequestView]:
+async def _planned(frame: Frame, zone: str) -> Sequence[RequestView]:
+    """Requests of a zone that have a visit before them or under way."""
     if not zone:
         return ()
-    rows: list[RequestView] = []
-    for state in PLANNED:
-        query = RequestQuery(zone=zone, states=(state,), guests=True, order="urgent", limit=SHOWN)
-        rows += (await frame.site.store.requests(query)).rows
-    return rows
+    query = RequestQuery(zone=zone, states=PLANNED, guests=True, order="urgent", limit=SHOWN)
+    return [row for row in (await frame.site.store.requests(query)).rows if row.visit is not None]
+
+
+def _start(row: RequestView) -> datetime:
+    assert row.visit is not None
+    return row.visit.window.start
 
 
 def _hours(frame: Frame, rows: Sequence[RequestView]) -> tuple[int, int]:
     """Hours of the day that are drawn: the usual ones, and whatever the visits need."""
-    starts = [frame.moments.local(row.visit.window.start).hour for row in rows if row.visit]
-    ends = [_end_hour(frame, row) for row in rows if row.visit]
+    starts = [frame.moments.local(_start(row)).hour for row in rows]
+    ends = [_end_hour(frame, row) for row in rows]
     return min([7, *starts]), max([21, *ends])
 
 
@@ -111,10 +118,10 @@ def _end_hour(frame: Frame, row: RequestView) -> int:
 
 
 def _bars(frame: Frame, rows: Sequence[RequestView], first: int) -> tuple[Bar, ...]:
-    """Visits of a team in as few rows as they need."""
+    """Visits of a team, by their starts, in as few rows as they need."""
     bars: list[Bar] = []
     free: list[int] = []
-    for row in sorted(rows, key=lambda one: one.visit.window.start if one.visit else one.created_at):
+    for row in rows:
         assert row.visit is not None
         begin = _column(frame.moments.local(row.visit.window.start), first)
         length = (row.visit.window.length.total_seconds() + 899) // 900
