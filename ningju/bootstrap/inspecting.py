@@ -16,11 +16,8 @@ from ningju.ledger import rebuild as rebuilding
 from ningju.ledger import verify as verifying
 from ningju.ledger.inspection import InspectableStore
 from ningju.settings import Settings
-from ningju.simulation.places import from_gcj02
-from schemas.place import Place
 
 DEMO_MARK = "demo"
-WGS84_DIGITS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +75,6 @@ async def newest(store: InspectableStore) -> datetime | None:
     for zone, version in (await store.heads()).items():
         times += [record.envelope.now for record in await store.events(zone, version - 1, 1)]
     return max(times, default=None)
-
-
-def to_wgs84(place: Place) -> Place:
-    """Convert a place of a Chinese map (GCJ-02)."""
-    lon, lat = from_gcj02(place.lon, place.lat)
-    return Place(lon=round(lon, WGS84_DIGITS), lat=round(lat, WGS84_DIGITS))
 
 
 async def diagnose(settings: Settings) -> list[Check]:

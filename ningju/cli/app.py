@@ -6,7 +6,8 @@ import typer
 
 from engine.ports import PortError
 from ningju.cli import asking, inspecting, keeping, letters, running, sending, solving, tokens, topics, webhooks
-from ningju.cli.exits import DONE, MISSING, Stop, complain
+from ningju.cli.exits import DONE, MISSING, WRONG_USE, Stop, complain
+from ningju.reading.files import Unreadable
 
 INTERRUPTED = 130
 
@@ -47,6 +48,9 @@ def run(arguments: list[str] | None = None) -> int:
     except Stop as stop:
         complain(str(stop))
         return stop.code
+    except Unreadable as error:
+        complain(str(error))
+        return WRONG_USE
     except PortError as error:
         complain(str(error))
         return MISSING

@@ -1,21 +1,19 @@
 """``ningju submit``, ``ningju roster import``, ``ningju catalogue import``."""
 
 import json
-from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import typer
-from pydantic import ValidationError
 
-from ningju.cli import columns
 from ningju.cli.client import Client, connected, reason
 from ningju.cli.exits import NO, complain, missing, wrong
-from ningju.cli.files import Record, Source, read, records, table, whole, workbook
+from ningju.cli.files import read
 from ningju.cli.flags import OPERATOR, URL, Actor, Json, TimeZone, Url, flag, time_zone
-from schemas.place import Place
+from ningju.reading import columns
+from ningju.reading.files import Record, records
+from ningju.reading.lists import CATALOGUE, ROSTER, by_zone, converted, fault, lists_of
 
 Crs = Annotated[Literal["wgs84", "gcj02"], flag("--crs", "what the file's coordinates are; Chinese maps use gcj02")]
 Whole = Annotated[bool, flag("--whole", "what the file does not name is removed")]
@@ -75,7 +73,7 @@ def _submit(client: Client, record: Record, form: str, zone: ZoneInfo, crs: str,
             return told | {"reason": "id: must be a short ASCII text or a number"}
         key = f"{body.get('source', 'api')}:{own}"[:255]
     try:
-        body = _converted(body, crs)
+        body = converted(body, crs)
     except ValueError as error:
         return told | {"reason": str(error)}
     answer = client.send("POST", "/requests", body, key=key)
@@ -97,29 +95,16 @@ def import_roster(
     as_json: Json = False,
 ) -> None:
     """Add or replace teams and volunteers, each in its team's zone."""
-    lists, faults = _lists(read(file), {"teams": columns.team, "volunteers": columns.volunteer}, crs)
-    teams, volunteers = lists["teams"], lists["volunteers"]
+    lists, faults = lists_of(read(file), ROSTER, crs)
     with connected(url, actor) as client:
-        home = {one.get("id"): one.get("zone") for one in teams if isinstance(one, dict)}
         zones = [row["zone"] for row in client.json("/zones")["zones"]]
-        named = {one.get("team") for one in volunteers if isinstance(one, dict)}
-        if named - set(home):
+        home: dict[str, str] = {}
+        teams = {one.get("id") for one in lists["teams"] if isinstance(one, dict)}
+        if {one.get("team") for one in lists["volunteers"] if isinstance(one, dict)} - teams:
             for zone in zones:
-                home |= {
-                    one["id"]: zone for one in client.json(f"/zones/{zone}/roster")["teams"] if one["id"] not in home
-                }
-        bodies: dict[str, dict[str, list[Any]]] = {}
-        for kind, items in lists.items():
-            for item in items:
-                what = item if isinstance(item, dict) else {}
-                zone = what.get("zone") if kind == "teams" else home.get(what.get("team"))
-                if zone is None or zone not in zones:
-                    text = (
-                        f"there is no zone {zone!r}" if kind == "teams" else f"no team {what.get('team')!r} in any zone"
-                    )
-                    faults.append(_fault(kind, what.get("id"), text))
-                else:
-                    bodies.setdefault(zone, {"teams": [], "volunteers": []})[kind].append(item)
+                home |= {one["id"]: zone for one in client.json(f"/zones/{zone}/roster")["teams"]}
+        bodies, astray = by_zone(lists, home, zones)
+        faults += astray
         mode = "whole" if whole_roster else "patch"
         told = [
             (zone, client.send("PUT", f"/zones/{zone}/roster", body, wait_s=WAIT_S, mode=mode))
@@ -138,65 +123,11 @@ def import_catalogue(
     as_json: Json = False,
 ) -> None:
     """Add or replace service types and sites."""
-    body, faults = _lists(read(file), {"service_types": columns.service_type, "sites": columns.site}, crs)
+    body, faults = lists_of(read(file), CATALOGUE, crs)
     with connected(url, actor) as client:
         mode = "whole" if whole_catalogue else "patch"
         told = [("all zones", client.send("PUT", "/catalogue", body, wait_s=WAIT_S, mode=mode))]
     _finish(told, faults, as_json)
-
-
-def _lists(
-    source: Source, forms: dict[str, Callable[[columns.Row], dict[str, Any]]], crs: str
-) -> tuple[dict[str, list[Any]], list[dict[str, Any]]]:
-    """Read the lists of a file; what is in a row that cannot be read is told and left out."""
-    lists: dict[str, list[Any]] = {name: [] for name in forms}
-    faults: list[dict[str, Any]] = []
-    if source.form in {"json", "jsonl"}:
-        value = whole(source)
-        if (
-            not isinstance(value, dict)
-            or not set(value) <= set(forms)
-            or not all(isinstance(v, list) for v in value.values())
-        ):
-            wrong(f"{source.name}: must be one JSON object with the lists {' and '.join(forms)}")
-        for name, items in value.items():
-            for index, item in enumerate(items):
-                try:
-                    lists[name].append(_converted(item, crs))
-                except ValueError as error:
-                    faults.append(_fault(name, index, str(error)))
-        return lists, faults
-    for name, rows in _tables(source, tuple(forms)):
-        for row in rows:
-            try:
-                if row.fault:
-                    raise ValueError(row.fault)
-                lists[name].append(_converted(forms[name](row.value), crs))
-            except ValueError as error:
-                faults.append(_fault(name, f"line {row.line}", str(error)))
-    return lists, faults
-
-
-def _tables(source: Source, names: tuple[str, ...]) -> Iterable[tuple[str, list[Record]]]:
-    if source.form == "xlsx":
-        sheets = workbook(source)
-        if not set(sheets) & set(names):
-            wrong(f"{source.name}: has none of the sheets {', '.join(names)}")
-        return [(name, sheets[name]) for name in names if name in sheets]
-    rows = list(table(source))
-    stem = Path(source.name).stem.lower()
-    if stem in names:
-        return [(stem, rows)]
-    header = {columns.CHINESE.get(name, name) for row in rows if row.value for name in row.value}
-    mark = {"teams": "zone", "volunteers": "team", "sites": "zone", "service_types": "demands"}
-    fit = [name for name in names if {mark[name], "skills" if mark[name] == "demands" else mark[name]} & header]
-    if len(fit) != 1:
-        wrong(f"{source.name}: call the file {' or '.join(f'{name}.csv' for name in names)}, so that its kind is clear")
-    return [(fit[0], rows)]
-
-
-def _fault(kind: str, where: object, text: str) -> dict[str, Any]:
-    return {"list": kind, "id": None if where is None else str(where), "field": "item", "code": "file", "reason": text}
 
 
 def _finish(told: list[tuple[str, Any]], faults: list[dict[str, Any]], as_json: bool) -> None:
@@ -208,7 +139,7 @@ def _finish(told: list[tuple[str, Any]], faults: list[dict[str, Any]], as_json: 
         pending += answer.status_code == 202
         refused += content.get("refused", [])
         if answer.is_error and not content.get("refused"):
-            refused.append(_fault("file", zone, reason(answer)))
+            refused.append(fault("file", zone, reason(answer)))
     if as_json:
         typer.echo(json.dumps({"taken": taken, "pending": pending, "refused": refused}, ensure_ascii=False))
     else:
@@ -219,19 +150,3 @@ def _finish(told: list[tuple[str, Any]], faults: list[dict[str, Any]], as_json: 
         )
     if refused:
         raise typer.Exit(NO)
-
-
-def _converted(item: Any, crs: str) -> Any:
-    """Turn the places of an item into WGS-84."""
-    if crs == "wgs84" or not isinstance(item, dict):
-        return item
-    from ningju.bootstrap.inspecting import to_wgs84
-
-    item = dict(item)
-    for name in ("place", "home", "base"):
-        if name in item:
-            try:
-                item[name] = to_wgs84(Place.model_validate_json(json.dumps(item[name]))).model_dump()
-            except ValidationError:
-                raise ValueError(f"{name}: must be lon and lat in degrees") from None
-    return item

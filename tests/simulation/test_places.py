@@ -6,15 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ningju.reading.gcj02 import from_gcj02, to_gcj02
 from ningju.simulation.ground import SUBDISTRICTS, distance_m
 from ningju.simulation.places import (
     BadInput,
-    from_gcj02,
     read_arrivals,
     read_boundaries,
     read_places,
     real_ground,
-    to_gcj02,
 )
 from ningju.simulation.sources import load
 from schemas.place import Place
