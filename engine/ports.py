@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
+from engine.figures import FiguresQuery, Tally
 from schemas.envelope import CommandEnvelope, EventEnvelope, Outcome
 from schemas.person import Person
 from schemas.plan import Plan
@@ -558,6 +559,17 @@ class ReadModel(Protocol):
 
     async def counts(self, *, only_open: bool = False) -> dict[str, dict[RequestState, int]]:
         """Number of origin rows by zone and state; with ``only_open`` what has ended is not counted, nor looked at."""
+        ...
+
+    async def figures(self, query: FiguresQuery) -> dict[str, Tally]:
+        """Figures of a period by zone, team, service type or number of the week; all together under the empty name.
+
+        Requests with no team are under the empty name, too.
+        """
+        ...
+
+    async def teams(self) -> list[TeamView]:
+        """All teams, by zone and id."""
         ...
 
 

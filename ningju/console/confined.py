@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TypeVar, cast
 from uuid import UUID
 
+from engine.figures import FiguresQuery, Tally
 from engine.ports import (
     Deed,
     Enqueued,
@@ -138,3 +139,9 @@ class ConfinedStore:
     async def counts(self, *, only_open: bool = False) -> dict[str, dict[RequestState, int]]:
         found = await self._store.counts(only_open=only_open)
         return {zone: states for zone, states in found.items() if zone in self._zones}
+
+    async def figures(self, query: FiguresQuery) -> dict[str, Tally]:
+        return await self._store.figures(replace(query, within=self._zones))
+
+    async def teams(self) -> list[TeamView]:
+        return [view for view in await self._store.teams() if view.zone in self._zones]

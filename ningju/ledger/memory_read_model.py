@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from engine.figures import FiguresQuery, Tally
 from engine.ports import Page, RequestQuery, RowChange
+from ningju.ledger import memory_figures
 from ningju.ledger.inspection import RowKey
 from ningju.ledger.paging import Position, decode, encode, position
 from schemas.request import RequestState
@@ -114,6 +116,15 @@ class MemoryReadModel:
                     zone = counts.setdefault(row.zone, {})
                     zone[row.state] = zone.get(row.state, 0) + 1
         return counts
+
+    async def figures(self, query: FiguresQuery) -> dict[str, Tally]:
+        views = (view for rows in self._rows.values() for view in rows.values())
+        volunteers = [view for view in views if isinstance(view, VolunteerView)]
+        return memory_figures.figures(query, self._requests.values(), self._offers.values(), volunteers)
+
+    async def teams(self) -> list[TeamView]:
+        found = [view for rows in self._rows.values() for view in rows.values() if isinstance(view, TeamView)]
+        return sorted(found, key=lambda view: (view.zone, view.team.id))
 
 
 def _asked_for(row: RequestView, query: RequestQuery) -> bool:

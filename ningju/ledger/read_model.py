@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, false, func, select, tuple_
 
+from engine.figures import cell, in_time, may_be_asked
 from engine.ports import Page, RequestQuery, RowChange
 from ningju.ledger.bulk import Row, delete_rows, upsert_rows
 from ningju.ledger.inspection import RowKey
@@ -66,13 +67,30 @@ def _row(zone: str, key: str, view: Frozen) -> Row:
         asked_by = (urgency(view), ",".join(view.alarms) or None, view.reason or None, view.beneficiary)
         return (
             key, zone, visit_id, view.state.value, view.service_type, guest, micros(view.created_at), view.dump(),
-            *asked_by,
+            *asked_by, *_counted_by(view),
         )  # fmt: skip
     if isinstance(view, OfferView):
         _check(key, view.offer_id)
         until = micros(view.expires_at) if view.state == "open" else None
-        return (key, zone, str(view.request_id), view.volunteer, micros(view.offered_at), view.dump(), until)
+        return (
+            key,
+            zone,
+            str(view.request_id),
+            view.volunteer,
+            micros(view.offered_at),
+            view.dump(),
+            until,
+            view.state,
+        )
+    if isinstance(view, VolunteerView):
+        return (zone, key, view.dump(), view.volunteer.team, may_be_asked(view.volunteer))
     return (zone, key, view.dump())
+
+
+def _counted_by(view: RequestView) -> tuple[str | None, str | None, int | None, bool | None, int]:
+    """What figures ask of a request."""
+    accepted = None if view.accepted_at is None else micros(view.accepted_at)
+    return (None if view.visit is None else view.visit.team, view.served_by, accepted, in_time(view), cell(view.place))
 
 
 def _check(key: str, row_id: UUID) -> None:
@@ -179,6 +197,12 @@ def roster(connection: Connection, zone: str) -> tuple[list[TeamView], list[Volu
     rows = select(volunteer_row.c.data).where(volunteer_row.c.zone == zone)
     volunteers = _views(connection, rows, VolunteerView)
     return sorted(teams, key=lambda view: view.team.id), sorted(volunteers, key=lambda view: view.volunteer.id)
+
+
+def teams(connection: Connection) -> list[TeamView]:
+    """All teams, by zone and id."""
+    rows = select(team_row.c.data).order_by(team_row.c.zone, team_row.c.key)
+    return _views(connection, rows, TeamView)
 
 
 def counts(connection: Connection, *, only_open: bool) -> dict[str, dict[RequestState, int]]:

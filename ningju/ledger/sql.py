@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from engine.figures import FiguresQuery, Tally
 from engine.ports import (
     Account,
     ApiToken,
@@ -31,7 +32,7 @@ from engine.ports import (
     Unavailable,
     ZoneAppend,
 )
-from ningju.ledger import access, archive, consumers, events, inbox, letters, read_model, tables
+from ningju.ledger import access, archive, consumers, events, figures, inbox, letters, read_model, tables
 from ningju.ledger import appends as batch
 from ningju.ledger.database import Database, Result
 from ningju.ledger.inspection import Closing, InboxRow, KeptLetter, ZoneImage
@@ -328,3 +329,9 @@ class SqlStore:
         expired = await self._write_again(lambda connection: letters.expire(connection, self._database.now(connection)))
         await self._database.scrub()
         return expired
+
+    async def figures(self, query: FiguresQuery) -> dict[str, Tally]:
+        return await self._read(lambda connection: figures.figures(connection, query))
+
+    async def teams(self) -> list[TeamView]:
+        return await self._read(read_model.teams)

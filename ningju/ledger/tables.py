@@ -5,6 +5,7 @@ Personal data stands in ``person`` and nowhere else.
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, text
 
@@ -242,6 +243,13 @@ request_row = Table(
     Column("alarms", Text),
     Column("reason", Text),
     Column("beneficiary", Text),
+    Column(
+        "team", Text
+    ),  # from here on what figures are counted by, of the requests of a period: no index of their own
+    Column("served_by", Text),
+    Column("accepted_at", BigInteger),
+    Column("in_time", Boolean(create_constraint=False)),
+    Column("cell", BigInteger),
     Index("ix_request_row_visit_id", "visit_id"),
     Index("ix_request_row_page", "created_at", "key", "zone"),
     Index("ix_request_row_counts", "zone", "state", "guest"),
@@ -261,22 +269,24 @@ offer_row = Table(
     Column("offered_at", BigInteger, nullable=False),
     Column("data", LargeBinary, nullable=False),
     Column("open_until", BigInteger),
+    Column("state", Text),
     _partial("ix_offer_row_open_until", "open_until", where="open_until IS NOT NULL"),
     Index("ix_offer_row_request_id", "request_id"),
     Index("ix_offer_row_volunteer", "volunteer"),
 )
 
 
-def _plain_rows(name: str) -> Table:
+def _plain_rows(name: str, *more: Column[Any]) -> Table:
     return Table(
         name,
         metadata,
         Column("zone", Text, primary_key=True),
         Column("key", Text, primary_key=True),
         Column("data", LargeBinary, nullable=False),
+        *more,
     )
 
 
-volunteer_row = _plain_rows("volunteer_row")
+volunteer_row = _plain_rows("volunteer_row", Column("team", Text), Column("active", Boolean(create_constraint=False)))
 team_row = _plain_rows("team_row")
 zone_row = _plain_rows("zone_row")

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
 from math import ceil
 
+from engine.figures import PUNCTUAL, gini
 from engine.ports import Ledger
 from ningju.simulation.audit import double_bookings, ended_twice, lost, travel_s
 from ningju.simulation.chronicle import Chronicle, Story
@@ -15,8 +15,6 @@ from schemas.report import Ended, Report, Served, SolverFigures, Waits
 from schemas.request import RequestState
 from schemas.roster import Volunteer
 from schemas.zone import TravelSpeeds
-
-PUNCTUAL = timedelta(minutes=15)
 
 
 async def write_report(
@@ -123,15 +121,6 @@ def loads(done: Iterable[Story], volunteers: Sequence[Volunteer]) -> list[int]:
     """Count the visits of each volunteer who is not paused and has any availability."""
     visits = Counter(name for story in done for name in story.crew)
     return [visits[person.id] for person in volunteers if person.weekly and not person.paused]
-
-
-def gini(values: Sequence[int]) -> float:
-    """Gini coefficient: 0 when everybody bears the same, towards 1 when one bears all."""
-    total, count = sum(values), len(values)
-    if total == 0:
-        return 0.0
-    ranked = sum(rank * value for rank, value in enumerate(sorted(values), start=1))
-    return 2 * ranked / (count * total) - (count + 1) / count
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

@@ -6,11 +6,12 @@ from uuid import UUID
 import pytest
 from rich.console import Console
 
+from engine.figures import gini
 from engine.ports import Record
 from ningju.simulation.audit import double_bookings
 from ningju.simulation.chronicle import Chronicle
 from ningju.simulation.pacing import Progress
-from ningju.simulation.report import gini, quantile, write_report
+from ningju.simulation.report import quantile, write_report
 from ningju.simulation.residents import Book
 from ningju.simulation.scenario import Scenario, build
 from ningju.simulation.summary import kept, summary
