@@ -7,34 +7,21 @@ from uuid import UUID
 
 from engine.decide.by_hand import broken
 from engine.explaining import Why, explain
-from engine.handling import handle
 from engine.ports import Clock
+from engine.trying import attempt
 from engine.zone import Zone
 from ningju.bootstrap.letters import NotReplayable, put_away, send
 from ningju.ledger.inspection import InspectableStore, KeptLetter
 from schemas.base import derive_id
 from schemas.commands import AssignCrew, Command
-from schemas.envelope import Actor, CommandEnvelope
 from schemas.explanation import Explanation
 from schemas.plan import Rule
-
-TRIAL = Actor(kind="operator", id="trial")
 
 
 def imagine(zone: Zone, command: Command, request_id: UUID, now: datetime, why: Why) -> Explanation | None:
     """Explain a request as it would be after a command: the state is a value, so nothing has to be taken back."""
-    envelope = CommandEnvelope(
-        command_id=derive_id("trial", request_id, zone.version),
-        zone=zone.zone,
-        actor=TRIAL,
-        correlation_id=request_id,
-        received_at=now,
-        command=command,
-    )
-    handled = handle(zone, envelope)
-    if handled.decided.outcome.status != "accepted":
-        return None
-    return explain(handled.state, request_id, now, why)
+    trial = attempt(zone, (command,), now)
+    return None if trial.code else explain(trial.state, request_id, now, why)
 
 
 def check(zone: Zone, command: AssignCrew, now: datetime) -> dict[str, tuple[Rule, ...]]:

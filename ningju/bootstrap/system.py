@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from engine.explaining import explain
 from engine.ports import Clock, Notifier, Planner, Stats
+from engine.trying import Trial, attempt
 from engine.zone import Zone
 from ningju.bootstrap import broker, webhooks
 from ningju.bootstrap.admitting import Admission
@@ -86,6 +87,7 @@ class System:
             explain=self.explain,
             imagine=self.imagine,
             check=self.check,
+            attempt=self.attempt,
             letters=Letters(lambda: self.store, clock),
             stats=self.stats,
             wait_s=settings.wait_s,
@@ -266,3 +268,8 @@ class System:
         """Name the rules that an assignment would break, by person."""
         state: Zone = await self.pipeline.states.state(zone)
         return check(state, command, self.clock.now())
+
+    async def attempt(self, zone: str, commands: Sequence[Command]) -> Trial:
+        """Try orders on a zone's state, beside the event loop."""
+        state: Zone = await self.pipeline.states.state(zone)
+        return await asyncio.to_thread(attempt, state, commands, self.clock.now())

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import structlog
 from starlette.responses import JSONResponse, Response
@@ -14,7 +15,7 @@ from ningju.console.items import Sieve
 from ningju.console.problems import TITLES, Problem
 from ningju.console.sending import API, command
 from ningju.console.services import Site
-from schemas.base import derive_id
+from schemas.base import Frozen, derive_id
 from schemas.commands import Command
 from schemas.envelope import Outcome
 from schemas.person import Person
@@ -32,43 +33,95 @@ class Part:
     persons: tuple[Person, ...] = ()
 
 
-async def ask_all(site: Site, caller: Caller, parts: Sequence[Part], sieve: Sieve, **facts: Any) -> Response:
-    """Send all parts in one transaction, wait for their verdicts, and say what stands and what does not.
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of one item of a list: new where there was none, gone where none comes after."""
 
-    A ``PUT`` is repeatable by nature, so its command ids come from its content and the zones' versions and no
-    ``Idempotency-Key`` is needed.
+    list: str
+    id: str
+    before: Frozen | None
+    after: Frozen | None
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a list that was sent comes to in one zone.
+
+    ``persons`` are names and phones of those of whom nothing else has changed.
     """
-    if not parts:
-        if sieve.refused and not facts.get("unchanged"):
-            raise Problem(422, "invalid", "no item could be taken; see refused", refused=_refused(sieve))
-        return JSONResponse({"status": "accepted", "taken": 0, "refused": _refused(sieve), "commands": []} | facts)
+
+    zone: str
+    parts: tuple[Part, ...]
+    changes: tuple[Change, ...]
+    unchanged: int = 0
+    persons: tuple[Person, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of a part: its command's id, and the outcome if there is one already."""
+
+    part: Part
+    command_id: UUID
+    outcome: Outcome | None
+
+
+async def send_all(
+    site: Site, caller: Caller, parts: Sequence[Part], sieve: Sieve, *, reason: str = ""
+) -> tuple[int, list[Sent]]:
+    """Send all parts in one transaction and wait for their verdicts; what does not stand goes to the sieve.
+
+    What is sent twice has the same ids, by its content and the zones' versions, so no ``Idempotency-Key`` is needed.
+
+    Returns
+    -------
+    tuple
+        How many items were taken (those without a verdict yet among them), and what became of each part.
+    """
     heads = await site.store.heads()
-    new = [_command(site, caller, part, heads.get(part.zone, 0)) for part in parts]
+    new = [_command(site, caller, part, heads.get(part.zone, 0), reason) for part in parts]
     enqueued = await site.store.enqueue(new)
     log.info(
         "commands enqueued", action="command.enqueue_all", count=len(new), zones=sorted({part.zone for part in parts})
     )
     wait_s = site.services.wait_s if caller.wait_s is None else caller.wait_s
     outcomes = await asyncio.gather(*(_outcome(site, one.command_id, wait_s) for one in enqueued))
-    taken, commands, last = 0, [], None
-    for part, one, outcome in zip(parts, enqueued, outcomes, strict=True):
-        status = outcome.status if outcome else "pending"
-        commands.append(
-            {
-                "command_id": str(one.command_id),
-                "zone": part.zone,
-                "status": status,
-                "href": f"{API}/commands/{one.command_id}",
-            }
-            | ({"version": outcome.after} if outcome else {})
-        )
+    taken = 0
+    for part, outcome in zip(parts, outcomes, strict=True):
         if outcome is not None and outcome.status != "accepted":
-            last = outcome
-            code = outcome.code or "failed"
+            code, detail = outcome.code or "failed", outcome.detail or TITLES["failed"]
             for where, index, name in part.items:
-                sieve.refuse(where, index, name, "item", code, outcome.detail or TITLES["failed"])
-        else:
-            taken += len(part.items)
+                sieve.refuse(where, index, name, "item", code, detail)
+            continue
+        refused = {one.item: one.reason for one in outcome.refused} if outcome is not None else {}
+        for where, index, name in part.items:
+            if name in refused:
+                code, _, _ = refused[name].partition(":")
+                sieve.refuse(where, index, name, "item", code, refused[name])
+        taken += sum(name not in refused for _, _, name in part.items)
+    return taken, [
+        Sent(part, one.command_id, outcome) for part, one, outcome in zip(parts, enqueued, outcomes, strict=True)
+    ]
+
+
+async def ask_all(site: Site, caller: Caller, parts: Sequence[Part], sieve: Sieve, **facts: Any) -> Response:
+    """Send all parts and say what stands and what does not."""
+    if not parts:
+        if sieve.refused and not facts.get("unchanged"):
+            raise Problem(422, "invalid", "no item could be taken; see refused", refused=_refused(sieve))
+        return JSONResponse({"status": "accepted", "taken": 0, "refused": _refused(sieve), "commands": []} | facts)
+    taken, sent = await send_all(site, caller, parts, sieve)
+    commands = [
+        {
+            "command_id": str(one.command_id),
+            "zone": one.part.zone,
+            "status": one.outcome.status if one.outcome else "pending",
+            "href": f"{API}/commands/{one.command_id}",
+        }
+        | ({"version": one.outcome.after} if one.outcome else {})
+        for one in sent
+    ]
+    last = next((one.outcome for one in reversed(sent) if one.outcome and one.outcome.status != "accepted"), None)
     statuses = {item["status"] for item in commands}
     answer = {"taken": taken, "refused": _refused(sieve), "commands": commands} | facts
     if "pending" in statuses:
@@ -80,9 +133,9 @@ async def ask_all(site: Site, caller: Caller, parts: Sequence[Part], sieve: Siev
     raise Problem(409, "rejected", last.detail, headers=caller.headers, code=last.code, **answer)
 
 
-def _command(site: Site, caller: Caller, part: Part, head: int) -> NewCommand:
+def _command(site: Site, caller: Caller, part: Part, head: int, reason: str) -> NewCommand:
     command_id = derive_id("command", caller.path, part.zone, head, part.asked.dump().decode())
-    return command(site, caller, command_id, part.zone, part.asked, persons=part.persons)
+    return command(site, caller, command_id, part.zone, part.asked, persons=part.persons, reason=reason)
 
 
 async def _outcome(site: Site, command_id: Any, wait_s: float) -> Outcome | None:

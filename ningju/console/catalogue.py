@@ -8,7 +8,7 @@ from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
 from engine.intake import Directory
-from ningju.console.batches import Part, ask_all
+from ningju.console.batches import Change, Intent, Part, ask_all
 from ningju.console.bodies import body, documented
 from ningju.console.callers import Calling
 from ningju.console.items import Items, M, Mode, Sieve, chunks
@@ -65,15 +65,8 @@ async def put_catalogue(
 
     What a list that is sent does not name leaves; a list that is not sent stays.
     """
-    views = await site.store.zones()
-    sieve = Sieve()
-    types, sites = _sift(told, sieve, Directory.of(views))
-    parts = []
-    for view in views:
-        own_sites = {name: item for name, item in sites.items() if item[1].zone == view.zone}
-        names = {view.zone, *(item.id for item in view.sites), *own_sites}
-        own_types = {name: item for name, item in types.items() if item[1].featured_by in {None, *names}}
-        parts += _parts(view, told, sieve, own_types, own_sites, mode)
+    views, sieve = await site.store.zones(), Sieve()
+    parts = [part for intent in intend_all(views, told, mode, sieve) for part in intent.parts]
     return await ask_all(site, caller, parts, sieve, zones=[view.zone for view in views])
 
 
@@ -90,6 +83,24 @@ async def put_zone_catalogue(
     if zone not in views:
         raise not_found("zone", zone)
     sieve = Sieve()
+    intent = intend(views, zone, told, mode, sieve)
+    return await ask_all(site, caller, intent.parts, sieve, zone=zone)
+
+
+def intend_all(views: Sequence[ZoneView], told: CatalogueIn, mode: Mode, sieve: Sieve) -> list[Intent]:
+    """Write what differs from the catalogues of all zones as commands; nothing is given yet."""
+    types, sites = _sift(told, sieve, Directory.of(views))
+    intents = []
+    for view in views:
+        own_sites = {name: item for name, item in sites.items() if item[1].zone == view.zone}
+        names = {view.zone, *(item.id for item in view.sites), *own_sites}
+        own_types = {name: item for name, item in types.items() if item[1].featured_by in {None, *names}}
+        intents.append(_intent(view, told, sieve, own_types, own_sites, mode))
+    return intents
+
+
+def intend(views: Mapping[str, ZoneView], zone: str, told: CatalogueIn, mode: Mode, sieve: Sieve) -> Intent:
+    """Write what differs from one zone's catalogue as commands; nothing is given yet."""
     types, sites = _sift(told, sieve, Directory.of(views.values()))
     for name, (index, place) in list(sites.items()):
         if place.zone != zone:
@@ -102,7 +113,7 @@ async def put_zone_catalogue(
             reason = f"{item.featured_by!r} is neither this zone nor one of its sites"
             sieve.refuse("service_types", index, name, "featured_by", "wrong_zone", reason)
             del types[name]
-    return await ask_all(site, caller, _parts(views[zone], told, sieve, types, sites, mode), sieve, zone=zone)
+    return _intent(views[zone], told, sieve, types, sites, mode)
 
 
 def _sift(told: CatalogueIn, sieve: Sieve, directory: Directory) -> tuple[Types, Sites]:
@@ -131,7 +142,7 @@ def _sift(told: CatalogueIn, sieve: Sieve, directory: Directory) -> tuple[Types,
     return types, sites
 
 
-def _parts(view: ZoneView, told: CatalogueIn, sieve: Sieve, types: Types, sites: Sites, mode: Mode) -> list[Part]:
+def _intent(view: ZoneView, told: CatalogueIn, sieve: Sieve, types: Types, sites: Sites, mode: Mode) -> Intent:
     """Write what differs from a zone's catalogue as commands."""
     old_types = {item.id: item for item in view.service_types}
     old_sites = {item.id: item for item in view.sites}
@@ -142,11 +153,12 @@ def _parts(view: ZoneView, told: CatalogueIn, sieve: Sieve, types: Types, sites:
     removed_types &= set(old_types) - set(types)
     removed_sites &= set(old_sites) - set(sites)
 
+    new_types, new_sites = _changed(types, old_types), _changed(sites, old_sites)
     parts = []
-    for some in chunks(_changed(types, old_types)):
+    for some in chunks(new_types):
         items = tuple(("service_types", types[item.id][0], item.id) for item in some)
         parts.append(Part(view.zone, ChangeCatalogue(service_types=tuple(some)), items))
-    for places in chunks(_changed(sites, old_sites)):
+    for places in chunks(new_sites):
         items = tuple(("sites", sites[item.id][0], item.id) for item in places)
         parts.append(Part(view.zone, ChangeCatalogue(sites=tuple(places)), items))
     if removed_types or removed_sites:
@@ -156,7 +168,12 @@ def _parts(view: ZoneView, told: CatalogueIn, sieve: Sieve, types: Types, sites:
         named = [("removed_service_types", None, name) for name in gone.removed_service_types]
         named += [("removed_sites", None, name) for name in gone.removed_sites]
         parts.append(Part(view.zone, gone, tuple(named)))
-    return parts
+    changes = [Change("service_types", item.id, old_types.get(item.id), item) for item in new_types]
+    changes += [Change("sites", item.id, old_sites.get(item.id), item) for item in new_sites]
+    changes += [Change("service_types", name, old_types[name], None) for name in sorted(removed_types)]
+    changes += [Change("sites", name, old_sites[name], None) for name in sorted(removed_sites)]
+    unchanged = len(types) - len(new_types) + len(sites) - len(new_sites)
+    return Intent(view.zone, tuple(parts), tuple(changes), unchanged)
 
 
 def _changed(new: Mapping[str, tuple[int, M]], old: Mapping[str, M]) -> list[M]:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
-from ningju.console.batches import Part, ask_all
+from ningju.console.batches import Change, Intent, Part, ask_all
 from ningju.console.bodies import body, documented
 from ningju.console.callers import Calling
 from ningju.console.items import Items, Mode, Sieve, chunks
@@ -74,8 +74,15 @@ async def put_roster(
     """Replace a roster (``mode=whole``: who is not named in a list that is sent leaves), or add, replace and remove (``mode=patch``)."""
     if await site.store.zone(zone) is None:
         raise not_found("zone", zone)
-    old_teams, old_volunteers = await _roster(site, zone)
     sieve = Sieve()
+    intent = await intend(site, zone, told, mode, sieve)
+    await site.store.put_persons(intent.persons)
+    return await ask_all(site, caller, intent.parts, sieve, zone=zone, unchanged=intent.unchanged)
+
+
+async def intend(site: Site, zone: str, told: RosterIn, mode: Mode, sieve: Sieve) -> Intent:
+    """Write what differs from a zone's roster as commands; nothing is given yet."""
+    old_teams, old_volunteers = await _roster(site, zone)
     teams, volunteers = _sift(zone, told, sieve, old_teams, old_volunteers, await _elsewhere(site, zone, told))
 
     removed_teams, removed_volunteers = set(told.removed_teams), set(told.removed_volunteers)
@@ -89,9 +96,7 @@ async def put_roster(
     split = {name: (index, *item.split()) for name, (index, item) in volunteers.items()}
     changed = {name: one for name, one in split.items() if old_volunteers.get(name) != one[1]}
     new_teams = {name: one for name, one in teams.items() if old_teams.get(name) != one[1]}
-    await site.store.put_persons(
-        [who for name, (_, _, who) in split.items() if who is not None and name not in changed]
-    )
+    renamed = [who for name, (_, _, who) in split.items() if who is not None and name not in changed]
 
     parts = []
     waiting = dict(new_teams)
@@ -114,7 +119,11 @@ async def put_roster(
         gone += [("removed_volunteers", None, name) for name in asked.removed_volunteers]
         parts.append(Part(zone, asked, tuple(gone)))
     unchanged = len(teams) - len(new_teams) + len(volunteers) - len(changed)
-    return await ask_all(site, caller, parts, sieve, zone=zone, unchanged=unchanged)
+    changes = [Change("teams", name, old_teams.get(name), one) for name, (_, one) in new_teams.items()]
+    changes += [Change("volunteers", name, old_volunteers.get(name), one[1]) for name, one in changed.items()]
+    changes += [Change("teams", name, old_teams[name], None) for name in sorted(removed_teams)]
+    changes += [Change("volunteers", name, old_volunteers[name], None) for name in sorted(removed_volunteers)]
+    return Intent(zone, tuple(parts), tuple(changes), unchanged, tuple(renamed))
 
 
 def _sift(

@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 
 from engine.intake import Directory
 from engine.ports import Clock, DeadLetter, Stats, Store
+from engine.trying import Trial
 from ningju.console.access import User
 from ningju.console.confined import ConfinedStore
 from schemas.base import Frozen
@@ -76,6 +77,12 @@ class Check(Protocol):
     def __call__(self, zone: str, command: AssignCrew) -> Awaitable[Mapping[str, Sequence[Rule]]]: ...
 
 
+class Attempt(Protocol):
+    """What orders would do to a zone that are not given."""
+
+    def __call__(self, zone: str, commands: Sequence[Command]) -> Awaitable[Trial]: ...
+
+
 Readiness = Callable[[], Awaitable[Mapping[str, str]]]
 
 
@@ -93,6 +100,8 @@ class Services:
         Explains a request as it would be after a command.
     check
         Names the rules that an assignment would break.
+    attempt
+        Tells what orders would do: whom they withdraw, what of them would be refused.
     letters
         Dead letters.
     stats
@@ -109,6 +118,7 @@ class Services:
     explain: Explain | None = None
     imagine: Imagine | None = None
     check: Check | None = None
+    attempt: Attempt | None = None
     letters: Letters | None = None
     stats: Stats = field(default_factory=Stats)
     wait_s: float = 5.0

@@ -8,6 +8,7 @@ from httpx2 import Response
 
 from ningju.console.items import COMMAND_BYTES, chunks
 from schemas.commands import ChangeCatalogue, ChangeRoster
+from schemas.events import ItemRefused
 from schemas.place import Place
 from schemas.roster import Team, Volunteer
 from schemas.views import TeamView, VolunteerView
@@ -41,6 +42,18 @@ async def standing(world: World, *volunteers: str, zone: str = "north", of: str 
     home = Team(id=of, zone=zone, name=label(of), base=place)
     await world.show(TeamView(zone=zone, version=1, team=home))
     await world.show(*(VolunteerView(zone=zone, version=1, volunteer=one) for one in crew))
+
+
+async def test_what_a_zone_refuses_of_a_command_is_told_item_by_item(world: World) -> None:
+    call = asyncio.create_task(
+        world.client.put(ROSTER, json={"teams": [team(), team("t2")]}, headers={"Prefer": "wait=5"})
+    )
+    while not await world.open():
+        await asyncio.sleep(0)
+    await world.decide(refused=(ItemRefused(item="t2", reason="has_members"),))
+    told = (await call).json()
+    assert told["taken"] == 1
+    assert [(one["id"], one["code"]) for one in told["refused"]] == [("t2", "has_members")]
 
 
 async def test_names_and_exact_homes_of_volunteers_stay_out_of_the_command(world: World) -> None:

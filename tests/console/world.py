@@ -11,7 +11,7 @@ from engine.ports import Decided, Record, RowChange, Store, ZoneAppend
 from schemas.base import Label, derive_id
 from schemas.catalogue import ServiceType, Site, SkillDemand
 from schemas.envelope import Actor, CommandEnvelope, EventEnvelope, Outcome
-from schemas.events import RequestQueued
+from schemas.events import ItemRefused, RequestQueued
 from schemas.place import Place, TimeWindow
 from schemas.request import RequestState
 from schemas.views import OfferView, RequestView, SeatView, TeamView, VisitView, VolunteerView, ZoneView
@@ -172,11 +172,13 @@ class World:
         """Every command at the door."""
         return [CommandEnvelope.read(row.data) for row in await self.store.open_commands()]
 
-    async def decide(self, status: str = "accepted", code: str = "", detail: str = "") -> int:
+    async def decide(
+        self, status: str = "accepted", code: str = "", detail: str = "", refused: tuple[ItemRefused, ...] = ()
+    ) -> int:
         """Give every open command the same outcome."""
         rows = await self.store.open_commands()
         for row in rows:
-            await self._commit(row.zone, row.command_id, status, code, detail)
+            await self._commit(row.zone, row.command_id, status, code, detail, refused=refused)
         return len(rows)
 
     async def _commit(
@@ -188,6 +190,7 @@ class World:
         detail: str = "",
         rows: tuple[RowChange, ...] = (),
         records: tuple[Record, ...] = (),
+        refused: tuple[ItemRefused, ...] = (),
     ) -> None:
         head = self.heads.setdefault(zone, 0)
         outcome = Outcome(
@@ -199,6 +202,7 @@ class World:
             now=self.clock.now(),
             before=head,
             after=head + len(records),
+            refused=refused,
         )
         await self.store.commit([ZoneAppend(zone, head, (Decided(outcome, records, rows),), None)])
         self.heads[zone] = head + len(records)
