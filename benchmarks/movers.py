@@ -18,6 +18,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 import faust
@@ -103,18 +104,32 @@ class Stopwatch:
     """CPU seconds that named stages take; all are synchronous, so nothing else runs meanwhile in their thread."""
 
     seconds: dict[str, float] = field(default_factory=dict)
+    _running: int = 0
+    _lock: Lock = field(default_factory=Lock)
 
     def timed(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap a function."""
 
         def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with self._lock:
+                self._running += 1
             began = time.thread_time()
             try:
                 return call(*args, **kwargs)
             finally:
-                self.seconds[name] = self.seconds.get(name, 0.0) + time.thread_time() - began
+                spent = time.thread_time() - began
+                with self._lock:
+                    self.seconds[name] = self.seconds.get(name, 0.0) + spent
+                    self._running -= 1
 
         return wrapped
+
+    async def taken(self) -> dict[str, float]:
+        """Hand the seconds over and begin anew; a thread that has answered and not yet left its stage is waited for."""
+        while self._running:  # noqa: ASYNC110 - a thread tells nobody when it leaves
+            await asyncio.sleep(0.001)
+        seconds, self.seconds = self.seconds, {}
+        return seconds
 
 
 class Mover:
@@ -142,8 +157,7 @@ class Mover:
                 await self.round.done.wait()
                 wall, cpu = self.round.wall, self.round.cpu
                 self.round = Round(len(self.work.tasks))
-                stages, self.watch.seconds = self.watch.seconds, {}
-                say(seconds=wall, cpu=cpu, stages=stages)
+                say(seconds=wall, cpu=cpu, stages=await self.watch.taken())
                 if not await asyncio.to_thread(sys.stdin.readline):
                     return
 
