@@ -1,12 +1,12 @@
 """One Faust app for each role, each with a consumer group of its own."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
 import faust
+import structlog
 from faust.sensors.monitor import Monitor
 from faust.types import StreamT
 from faust.types.transports import TransportT
@@ -14,11 +14,13 @@ from faust.types.transports import TransportT
 from streams.driver import Consumer, Transport
 from streams.security import OPEN, Security
 
-log = logging.getLogger(__name__)
-
+log = structlog.get_logger(__name__)
 
 SESSION_S = 10.0
 """Seconds after which a member that was killed is forgotten: so long its partitions stand still. Faust would wait 60."""
+
+STOP_S = 8.0
+"""Seconds that a role may take to stop. Faust waits for its consumer's thread without end, whatever has become of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +154,16 @@ class RoleApp(faust.App):
         self.agent(channel, name=f"{self.conf.id}:{topic}", concurrency=1)(run)
 
     async def stop(self) -> None:
-        """Stop, however far the start had come."""
-        await super().stop()
+        """Stop, however far the start had come; a consumer that no longer answers is left behind."""
+        stopping = asyncio.create_task(super().stop())
+        try:
+            await asyncio.wait({stopping}, timeout=STOP_S)
+        finally:
+            if not stopping.done():
+                log.warning("a role did not stop in time", action="stop_given_up", role=self.conf.id)
+                stopping.cancel()
+        if stopping.done():
+            stopping.result()
         if self._consumer is not None:
             cast(Consumer, self._consumer).let_go()
 
@@ -168,16 +178,3 @@ class RoleApp(faust.App):
         await self.wait_until_stopped()
         if self.crash_reason is not None:
             raise self.crash_reason
-
-
-async def run_until_ended(*apps: RoleApp) -> None:
-    """Start ``apps`` in this event loop and run them until one fails or all are stopped; then stop the rest."""
-    try:
-        for app in apps:
-            await app.start()
-        async with asyncio.TaskGroup() as group:
-            for app in apps:
-                group.create_task(app.until_ended())
-    finally:
-        for app in apps:
-            await app.stop()

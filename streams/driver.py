@@ -18,6 +18,7 @@ from faust.transport.drivers import aiokafka as stock
 from faust.transport.producer import ProducerBuffer
 from faust.types import TP, ConsumerMessage, FutureMessage, HeadersArg, Message, RecordMetadata
 from mode import Service
+from mode.threads import WorkerThread
 from mode.types import ServiceT
 
 from streams.offsets import InFlight
@@ -47,8 +48,25 @@ def in_group(client: aiokafka.AIOKafkaConsumer) -> bool:
     return subscription is not None and not client._coordinator.need_rejoin(subscription)
 
 
+class LeavingThread(WorkerThread):
+    """A thread that is waited for only so long: stock holds up its event loop, and the end of the process, for ever.
+
+    A consumer that cannot stop may be waiting for that very event loop.
+    """
+
+    def __init__(self, service: Any, **kwargs: Any) -> None:
+        super().__init__(service, **kwargs)
+        self.daemon = True
+
+    def stop(self) -> None:
+        """Wait for the thread's end, within bounds."""
+        self.is_stopped.wait(LEAVE_S)
+
+
 class ConsumerThread(stock.AIOKafkaConsumerThread):
     """The thread that holds the aiokafka consumer."""
+
+    Worker = LeavingThread
 
     def _create_worker_consumer(self, transport: stock.Transport) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)

@@ -1,6 +1,7 @@
 """Each defect of stock Faust that the driver removes: the same scene with the stock driver, where it shows, and with ours."""
 
 import asyncio
+import threading
 from contextlib import asynccontextmanager, suppress
 
 import faust
@@ -8,7 +9,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from faust.exceptions import ProducerSendError
 
+from streams import apps as role_apps
+from streams import driver
 from streams.apps import Connection, RoleApp
+from streams.driver import LeavingThread
 from streams.watchdog import Stalled
 
 PARTITION = TopicPartition("t", 0)
@@ -44,6 +48,9 @@ def bind(app: faust.App, agent) -> None:
 
 @asynccontextmanager
 async def running(*apps):
+    for app in apps:
+        if isinstance(app, faust.App):
+            app.consumer._thread.Worker = LeavingThread  # stock's may hold up this event loop for ever when it stops
     try:
         await asyncio.gather(*(app.start() for app in apps))
         yield
@@ -224,6 +231,37 @@ async def test_a_full_buffer_does_not_put_the_consumer_to_sleep(apps) -> None:
         left.append(app.consumer._get_active_partitions())  # with none left, the fetch loop sleeps for a second
         app.consumer._thread.thread_loop.close()
     assert left == [set(), {PARTITION}]
+
+
+@pytest.mark.parametrize("which", ["calls", "end"])
+async def test_a_thread_that_no_longer_answers_is_left_behind(broker, producer, monkeypatch, which) -> None:
+    monkeypatch.setattr(role_apps, "STOP_S", 0.5)
+    monkeypatch.setattr(driver, "LEAVE_S", 0.5)
+    app, let_go = hardened_app(broker.address), threading.Event()
+
+    async def agent(stream):
+        async for _ in stream.noack_take(1, within=0.05):
+            pass
+
+    async def until_let_go():
+        await asyncio.to_thread(let_go.wait)
+
+    bind(app, agent)
+    await app.start()
+    thread = app.consumer._thread
+    if which == "calls":
+        monkeypatch.setattr(app.consumer, "commit_and_end_transactions", asyncio.Event().wait)
+    else:
+        monkeypatch.setattr(thread, "_gather_remaining_tasks", until_let_go)
+    try:
+        async with asyncio.timeout(10):
+            await app.stop()
+        assert thread._thread.daemon
+        assert thread._thread.is_alive()
+    finally:
+        let_go.set()
+        thread._stopped_set()
+        await asyncio.to_thread(thread._thread.join, 10)
 
 
 async def test_a_consumer_that_gets_nowhere_ends(broker, producer, tmp_path) -> None:
