@@ -253,6 +253,15 @@ def test_processes_left_behind_in_either_lane_are_ended_and_count_as_a_fault(che
     assert checks.living() == []
 
 
+def test_a_section_that_hangs_is_ended_when_its_minutes_are_over_and_the_rest_goes_on(checks):
+    checks.environment["NINGJU_CI_MINUTE_S"] = "1"  # a second stands for a minute
+    stay = "trap '' TERM; sleep 300 & echo $! >a.pid; while :; do wait; done"
+    assert checks.run(test_real=stay) == 1
+    assert checks.verdicts() == dict.fromkeys(SECTIONS, "ok") | {"make test-real": "FAILED (143)"}
+    assert "make test-real: not done after" in checks.told
+    assert checks.living() == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_ends_what_runs_in_both_lanes_and_tells_what_was_said(checks, number):
     stay = "trap 'echo {0} drains; exit 1' TERM; sleep 300 & echo $! >{0}.pid; wait"
