@@ -176,6 +176,8 @@ def _visit_deadlines(
     policy: Policy, record: RequestRecord, need: Need, visit: VisitRecord, due: dict[TimerKind, datetime]
 ) -> None:
     if not visit.complete:
+        if visit.pinned and {"crew_incomplete", "needs_operator"}.issubset(record.alarms):
+            return  # it stays, and an operator knows
         due[TimerKind.CUT_OFF] = cut_off(policy, need, record.since, visit.window.start)
     elif not visit.begun:
         stage = 2 if "check_in_overdue" in record.alarms else 1

@@ -16,7 +16,7 @@ def second_ask_at(zone: Zone, record: RequestRecord, seat: Seat) -> datetime | N
     that would leave no time to ask before the cut-off.
     """
     policy, need, visit = zone.policy, record.need, record.visit
-    if need is None or visit is None or seat.offer_id is None or len(seat.asked) >= TOGETHER:
+    if need is None or visit is None or visit.pinned or seat.offer_id is None or len(seat.asked) >= TOGETHER:
         return None
     last = last_start(need)
     if last is None:

@@ -28,6 +28,7 @@ from schemas.events import (
     SeatOffered,
     SeatVacated,
     VisitFinished,
+    VisitPinned,
     VisitPlanned,
     VisitReleased,
 )
@@ -65,6 +66,7 @@ RequestEvent = (
     | SeatVacated
     | CrewCompleted
     | VisitReleased
+    | VisitPinned
     | CheckedIn
     | VisitFinished
     | RequestReferred
@@ -155,7 +157,7 @@ def _planned(record: RequestRecord, event: VisitPlanned, now: datetime) -> Chang
     """A new visit, or the same one at another time with its crew kept."""
     visit = record.visit
     if visit is not None and visit.visit_id == event.visit_id:
-        return {"visit": VisitRecord(event.visit_id, event.team, event.window, visit.seats)}
+        return {"visit": VisitRecord(event.visit_id, event.team, event.window, visit.seats, visit.pinned)}
     seats = tuple([Seat(demand) for demand in event.seats])
     return {"visit": VisitRecord(event.visit_id, event.team, event.window, seats), "visits": record.visits + 1}
 
@@ -164,7 +166,10 @@ def _offered(record: RequestRecord, event: SeatOffered, now: datetime) -> Change
     assert record.visit is not None
     asked = (*record.visit.seats[event.seat].asked, (event.volunteer, event.offer_id))
     visit = _asked_for(record, event.seat, asked)
-    return {"visit": visit, "offers": record.offers + 1, "first_offer_at": record.first_offer_at or now}
+    fields: Changes = {"visit": visit, "offers": record.offers + 1, "first_offer_at": record.first_offer_at or now}
+    if event.waived:
+        fields["waived"] = (*_without(record, event.volunteer), (event.volunteer, event.waived))
+    return fields
 
 
 def _accepted(record: RequestRecord, event: SeatAccepted, now: datetime) -> Changes:
@@ -176,6 +181,8 @@ def _emptied(record: RequestRecord, event: OfferEnded | SeatVacated, now: dateti
     asked = record.visit.seats[event.seat].asked if isinstance(event, OfferEnded) else ()
     others = tuple(pair for pair in asked if pair[1] != getattr(event, "offer_id", None))
     fields: Changes = {"visit": _asked_for(record, event.seat, others)}
+    if record.waived:
+        fields["waived"] = _without(record, event.volunteer)
     rule = BARRED_BY.get(event.how)
     if rule is not None and record.barred(event.volunteer) is None:
         fields["excluded"] = (*record.excluded, (event.volunteer, rule))
@@ -184,12 +191,23 @@ def _emptied(record: RequestRecord, event: OfferEnded | SeatVacated, now: dateti
     return fields
 
 
+def _without(record: RequestRecord, volunteer: str) -> tuple[Any, ...]:
+    """What was waived for the others."""
+    return tuple(pair for pair in record.waived if pair[0] != volunteer)
+
+
 def _completed(record: RequestRecord, event: CrewCompleted, now: datetime) -> Changes:
     return {"accepted_at": now}
 
 
 def _released(record: RequestRecord, event: VisitReleased, now: datetime) -> Changes:
     return {"visit": None}
+
+
+def _pinned(record: RequestRecord, event: VisitPinned, now: datetime) -> Changes:
+    visit = record.visit
+    assert visit is not None
+    return {"visit": VisitRecord(visit.visit_id, visit.team, visit.window, visit.seats, event.pinned)}
 
 
 def _arrived(record: RequestRecord, event: CheckedIn, now: datetime) -> Changes:
@@ -250,7 +268,7 @@ def _seated(
     assert visit is not None
     seats = list(visit.seats)
     seats[seat] = Seat(seats[seat].demand, state, volunteer, offer_id, also)
-    return VisitRecord(visit.visit_id, visit.team, visit.window, tuple(seats))
+    return VisitRecord(visit.visit_id, visit.team, visit.window, tuple(seats), visit.pinned)
 
 
 _ADVANCE: dict[type[Event], Callable[[RequestRecord, Any, datetime], Changes]] = {
@@ -266,6 +284,7 @@ _ADVANCE: dict[type[Event], Callable[[RequestRecord, Any, datetime], Changes]] =
     SeatVacated: _emptied,
     CrewCompleted: _completed,
     VisitReleased: _released,
+    VisitPinned: _pinned,
     CheckedIn: _arrived,
     VisitFinished: _nothing,
     RequestReferred: _referred,

@@ -328,7 +328,8 @@ def _hopeless(zone: Zone, record: RequestRecord, left: LeftOut) -> bool:
     if any(count.rule == "outcompeted" for count in left.reasons):
         return False
     if record.visit is not None:
-        return not record.visit.begun and all(seat.state != "offered" for seat in record.visit.seats)
+        visit = record.visit
+        return not visit.begun and not visit.pinned and all(seat.state != "offered" for seat in visit.seats)
     return record.guest or next_hop(zone, record) is not None
 
 

@@ -139,6 +139,7 @@ def _visit_view(zone: Zone, record: RequestRecord, need: Need | None) -> VisitVi
         visit_id=visit.visit_id,
         team=visit.team,
         window=visit.window,
+        pinned=visit.pinned,
         seats=tuple(_seat_view(zone, number, seat, need) for number, seat in enumerate(visit.seats)),
     )
 

@@ -17,6 +17,7 @@ from schemas.base import Moment
 from schemas.catalogue import ServiceType, Site
 from schemas.envelope import GENESIS
 from schemas.place import Place, TimeWindow
+from schemas.plan import WaivableRule
 from schemas.problem import ExclusionRule
 from schemas.request import AlarmKind, Need, Referral, RequestSpec, RequestState, Stars
 from schemas.roster import Team, Volunteer
@@ -68,12 +69,16 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class VisitRecord:
-    """The current visit of a request: some seat of it is offered or taken, or it is about to be."""
+    """The current visit of a request: some seat of it is offered or taken, or it is about to be.
+
+    ``pinned``: an operator wants it to stay as it is.
+    """
 
     visit_id: UUID
     team: str
     window: TimeWindow
     seats: tuple[Seat, ...]
+    pinned: bool = False
 
     @property
     def complete(self) -> bool:
@@ -134,6 +139,8 @@ class RequestRecord(_Copied):
         When the matcher was last told that a possible start had come within the notice horizon.
     excluded
         People never asked again for this request, each with the rule.
+    waived
+        The rules that an operator has waived for somebody who is asked or has accepted.
     referral
         Set when this zone is the guest.
     referred, tried
@@ -153,6 +160,7 @@ class RequestRecord(_Copied):
     since: Moment
     noticed_at: Moment | None = None
     excluded: tuple[tuple[str, ExclusionRule], ...] = ()
+    waived: tuple[tuple[str, tuple[WaivableRule, ...]], ...] = ()
     referral: Referral | None = None
     referred: Referred | None = None
     tried: tuple[str, ...] = ()
@@ -181,6 +189,10 @@ class RequestRecord(_Copied):
             and self.state in (RequestState.QUEUED, RequestState.OFFERED)
             and (self.visit is None or any(seat.state == "empty" for seat in self.visit.seats))
         )
+
+    def waived_for(self, volunteer: str) -> tuple[WaivableRule, ...]:
+        """Rules that an operator has waived for somebody's seat."""
+        return next((waived for name, waived in self.waived if name == volunteer), ())
 
     def barred(self, volunteer: str) -> ExclusionRule | None:
         """Rule by which a volunteer is never asked (again) for this request."""

@@ -8,24 +8,11 @@ from pydantic import Field
 from schemas.base import Frozen, Identifier, Moment, Priority, Reason
 from schemas.catalogue import ServiceType, Site, SkillDemand
 from schemas.place import Place
+from schemas.plan import WaivableRule
 from schemas.request import Need, Referral, RequestSpec, Stars, Windows
 from schemas.roster import Team, Volunteer
 from schemas.zone import Policy, ZoneConfig
 
-WaivableRule = Literal[
-    "zone",
-    "one_team",
-    "declined_before",
-    "withdrew_before",
-    "reach",
-    "service_reach",
-    "quiet_hours",
-    "availability",
-    "daily_limit",
-    "weekly_limit",
-    "offers_limit",
-]
-"""Rules that an operator may waive with a reason; the others keep people safe, or are the request's own."""
 WAIVABLE: frozenset[str] = frozenset(get_args(WaivableRule))
 
 
@@ -65,16 +52,20 @@ class SubmitRequest(Frozen):
 
 
 class TriageRequest(Frozen):
-    """Accept a received request into the queue, or refuse it."""
+    """Accept a received request into the queue, or refuse it. ``seen``: see :class:`AssignCrew`."""
 
     kind: Literal["triage_request"] = "triage_request"
     request_id: UUID
     accept: bool
+    seen: Annotated[int, Field(ge=0)] | None = None
     reason: Reason = ""
 
 
 class ChangeRequest(Frozen):
-    """Change window, place, crew or priority; offers and seats that no longer fit are taken back."""
+    """Change window, place, crew or priority; offers and seats that no longer fit are taken back.
+
+    ``seen`` is the version of the request that was looked at: what has changed since is not overwritten.
+    """
 
     kind: Literal["change_request"] = "change_request"
     request_id: UUID
@@ -82,14 +73,16 @@ class ChangeRequest(Frozen):
     place: Place | None = None
     demands: tuple[SkillDemand, ...] | None = None
     priority: Priority | None = None
+    seen: Annotated[int, Field(ge=0)] | None = None
     reason: Reason = ""
 
 
 class CancelRequest(Frozen):
-    """End the request; while a guest serves it, the guest is asked and its ledger order decides."""
+    """End the request; while a guest serves it, the guest is asked and its ledger order decides. ``seen``: see :class:`AssignCrew`."""
 
     kind: Literal["cancel_request"] = "cancel_request"
     request_id: UUID
+    seen: Annotated[int, Field(ge=0)] | None = None
     reason: Reason = ""
 
 
@@ -216,6 +209,19 @@ class ReleaseVisit(Frozen):
     reason: Reason = ""
 
 
+class PinVisit(Frozen):
+    """Have a visit stay as it is, or no longer: while it is pinned the engine neither moves it nor gives it up.
+
+    Empty seats are still filled, for the same team and time; people can still say no. The pin ends with the visit.
+    """
+
+    kind: Literal["pin_visit"] = "pin_visit"
+    request_id: UUID
+    pinned: bool = True
+    seen: Annotated[int, Field(ge=0)] | None = None
+    reason: Reason = ""
+
+
 class ReferRequest(Frozen):
     """Hand a request on to the next zone that could serve it, without waiting for the engine to find that nobody can."""
 
@@ -284,6 +290,7 @@ Command = Annotated[
     | RateVisit
     | AssignCrew
     | ReleaseVisit
+    | PinVisit
     | ReferRequest
     | AdmitReferral
     | EndReferral

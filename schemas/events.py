@@ -8,6 +8,7 @@ from pydantic import Field
 from schemas.base import Frozen, Identifier, Moment, Reason
 from schemas.catalogue import ServiceType, Site
 from schemas.place import Place, TimeWindow
+from schemas.plan import WaivableRule
 from schemas.request import AlarmKind, End, Need, OfferEnd, Referral, RequestSpec, Stars, Vacated
 from schemas.roster import Team, Volunteer
 from schemas.zone import Policy, ZoneConfig
@@ -121,7 +122,10 @@ class VisitPlanned(Frozen):
 
 
 class SeatOffered(Frozen):
-    """A seat is offered. ``asked`` is who answers: the volunteer, or the team leader."""
+    """A seat is offered. ``asked`` is who answers: the volunteer, or the team leader.
+
+    ``waived`` names the rules that an operator has waived for this person in this seat.
+    """
 
     kind: Literal["seat_offered"] = "seat_offered"
     request_id: UUID
@@ -134,6 +138,7 @@ class SeatOffered(Frozen):
     service_type: Identifier
     place: Place
     window: TimeWindow
+    waived: tuple[WaivableRule, ...] = ()
 
 
 class SeatAccepted(Frozen):
@@ -185,6 +190,15 @@ class VisitReleased(Frozen):
     request_id: UUID
     visit_id: UUID
     reason: Reason = ""
+
+
+class VisitPinned(Frozen):
+    """An operator wants the visit to stay as it is (``pinned``), or no longer."""
+
+    kind: Literal["visit_pinned"] = "visit_pinned"
+    request_id: UUID
+    visit_id: UUID
+    pinned: bool = True
 
 
 class CheckedIn(Frozen):
@@ -289,6 +303,7 @@ Event = Annotated[
     | SeatVacated
     | CrewCompleted
     | VisitReleased
+    | VisitPinned
     | CheckedIn
     | VisitFinished
     | RequestReferred

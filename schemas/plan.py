@@ -30,6 +30,21 @@ Rule = Literal[
 ]
 """Names that say *why not*. ``outcompeted``: every rule passes, but serving this visit would have cost others more."""
 
+WaivableRule = Literal[
+    "zone",
+    "one_team",
+    "declined_before",
+    "withdrew_before",
+    "reach",
+    "service_reach",
+    "quiet_hours",
+    "availability",
+    "daily_limit",
+    "weekly_limit",
+    "offers_limit",
+]
+"""Rules that an operator may waive with a reason; the others keep people safe, or are the request's own."""
+
 Status = Literal["optimal", "feasible", "empty"]
 
 

@@ -33,6 +33,7 @@ class VisitView(Frozen):
     team: Identifier
     window: TimeWindow
     seats: tuple[SeatView, ...]
+    pinned: bool = False
 
 
 class RequestView(Frozen):

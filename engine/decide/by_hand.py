@@ -11,11 +11,11 @@ from engine.decide.plans import heads, next_visit_id, offer
 from engine.decide.referrals import refer
 from engine.eligibility import judge
 from engine.zone import RequestRecord, VisitRecord, Zone
-from schemas.commands import WAIVABLE, AssignCrew, AssignedSeat, ReferRequest, ReleaseVisit
+from schemas.commands import WAIVABLE, AssignCrew, AssignedSeat, PinVisit, ReferRequest, ReleaseVisit
 from schemas.envelope import Actor
-from schemas.events import SeatAccepted, VisitPlanned
+from schemas.events import SeatAccepted, VisitPinned, VisitPlanned
 from schemas.place import TimeWindow
-from schemas.plan import Rule
+from schemas.plan import Rule, WaivableRule
 from schemas.request import Need, RequestState
 
 FOLLOWS: dict[Rule, tuple[Rule, ...]] = {"skill": ("level", "expired_qualification")}
@@ -76,7 +76,7 @@ def assign(draft: Draft, actor: Actor, command: AssignCrew) -> None:
         raise Refused("too_late", "they could not answer in time; call them, and say that they have agreed")
     if any(seat.demand >= len(need.demands) for seat in command.seats):
         raise Refused("seat_taken", "the request has no such demand")
-    _check(draft, record, command, start)
+    found = _check(draft, record, command, start)
     same = visit is not None and (visit.team, visit.window.start) == (command.team, start)
     if not same:
         release(draft, command.request_id, command.reason or "reassigned")
@@ -90,15 +90,17 @@ def assign(draft: Draft, actor: Actor, command: AssignCrew) -> None:
             )
         )
     for seat, name in _seats(draft, command):
-        _seat(draft, command, need, seat, name)
+        _seat(draft, command, need, seat, name, found.get(name, ()))
     complete(draft, command.request_id)
     draft.clear(command.request_id, "needs_operator", "response_overdue")
     if any(one.state == "empty" for one in visit_of(draft, command.request_id).seats):
         settle(draft, command.request_id, "crew_incomplete")
 
 
-def _check(draft: Draft, record: RequestRecord, command: AssignCrew, start: datetime) -> None:
-    """Refuse what breaks a rule that was not waived, naming every rule of every person."""
+def _check(
+    draft: Draft, record: RequestRecord, command: AssignCrew, start: datetime
+) -> dict[str, tuple[WaivableRule, ...]]:
+    """Refuse what breaks a rule that was not waived, naming every rule of every person; else what is waived for whom."""
     found = broken(
         draft.zone, record, draft.now, team=command.team, start=start, seats=command.seats, agreed=command.agreed
     )
@@ -107,7 +109,7 @@ def _check(draft: Draft, record: RequestRecord, command: AssignCrew, start: date
     if not left:
         if found and not command.reason.strip():
             raise Refused("no_reason", "say why these rules may be broken")
-        return
+        return {name: tuple(rule for rule in command.waived if rule in rules) for name, rules in found.items()}
     safe = any(rule not in WAIVABLE for rules in left.values() for rule in rules)
     said = "; ".join(f"{name}: {', '.join(rules)}" for name, rules in sorted(left.items()))
     raise Refused("safety" if safe else "rules_broken", said)
@@ -133,9 +135,11 @@ def _seats(draft: Draft, command: AssignCrew) -> list[tuple[int, str]]:
     return chosen
 
 
-def _seat(draft: Draft, command: AssignCrew, need: Need, seat: int, name: str) -> None:
+def _seat(
+    draft: Draft, command: AssignCrew, need: Need, seat: int, name: str, waived: tuple[WaivableRule, ...]
+) -> None:
     vacate(draft, command.request_id, seat, "released", command.reason or "reassigned")
-    offer_id = offer(draft, command.request_id, need, seat, name, None, agreed=command.agreed)
+    offer_id = offer(draft, command.request_id, need, seat, name, None, agreed=command.agreed, waived=waived)
     if command.agreed:
         draft.emit(SeatAccepted(request_id=command.request_id, offer_id=offer_id, seat=seat, volunteer=name))
 
@@ -150,6 +154,16 @@ def put_back(draft: Draft, actor: Actor, command: ReleaseVisit) -> None:
     give_up(draft, command.request_id, command.reason or "put_back")
 
 
+def pin(draft: Draft, actor: Actor, command: PinVisit) -> None:
+    """Have the visit stay as it is, whatever the engine would rather do; or no longer."""
+    record = _unchanged(draft, actor, command)
+    if record.visit is None:
+        raise Refused("no_visit", "nobody was asked yet; there is nothing to pin")
+    if record.visit.pinned is command.pinned:
+        raise Refused("nothing_to_change", f"the visit is {'pinned' if command.pinned else 'not pinned'} already")
+    draft.emit(VisitPinned(request_id=command.request_id, visit_id=record.visit.visit_id, pinned=command.pinned))
+
+
 def hand_on(draft: Draft, actor: Actor, command: ReferRequest) -> None:
     """Ask the next zone; a guest has to answer its origin instead."""
     record = _unchanged(draft, actor, command)
@@ -162,11 +176,10 @@ def hand_on(draft: Draft, actor: Actor, command: ReferRequest) -> None:
     draft.clear(command.request_id, "needs_operator")
 
 
-def _unchanged(draft: Draft, actor: Actor, command: AssignCrew | ReleaseVisit | ReferRequest) -> RequestRecord:
+def _unchanged(
+    draft: Draft, actor: Actor, command: AssignCrew | ReleaseVisit | PinVisit | ReferRequest
+) -> RequestRecord:
     """The open request, if it is as the operator saw it."""
     if actor.kind not in STAFF:
         raise Refused("not_yours", "only an operator may do this")
-    record = draft.open(command.request_id)
-    if command.seen is not None and record.seen > command.seen:
-        raise Refused("request_changed", "somebody else, or the engine, has changed the request meanwhile; look again")
-    return record
+    return draft.open(command.request_id, command.seen)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from engine.decide.by_hand import assign, hand_on, put_back
+from engine.decide.by_hand import assign, hand_on, pin, put_back
 from engine.decide.draft import Accepted, Draft, Refused, Rejected
 from engine.decide.offers import accept, decline, withdraw
 from engine.decide.plans import propose
@@ -28,6 +28,7 @@ from schemas.commands import (
     DeclineOffer,
     EndReferral,
     FinishVisit,
+    PinVisit,
     ProposePlan,
     RateVisit,
     ReferRequest,
@@ -81,6 +82,7 @@ _BY_ACTOR: dict[type[Command], Callable[[Draft, Actor, Any], None]] = {
     RateVisit: rate,
     AssignCrew: assign,
     ReleaseVisit: put_back,
+    PinVisit: pin,
     ReferRequest: hand_on,
 }
 """Commands that only some may give."""

@@ -20,6 +20,10 @@ from schemas.events import (
 )
 from schemas.place import TimeWindow
 from schemas.request import End, RequestState, Vacated
+from solvers.rules import ALWAYS
+
+TIMELESS = frozenset(rule for rule, _ in ALWAYS)
+"""Rules that do not ask when: waived for one hour, they are waived for another."""
 
 RESULTS = {
     RequestState.DONE: "served",
@@ -131,8 +135,7 @@ def postpone(draft: Draft, record: RequestRecord, after: datetime | None = None)
     if start is None or not holders:
         return False
     start = start.replace(microsecond=0)
-    judged = judge(draft.zone, record, draft.now, team=visit.team, start=start, crew=holders, asking=False)
-    able = {name for name, rule in judged.items() if rule is None}
+    able = _able(draft, record, visit.team, start, holders)
     if not able or (visit.begun and len(able) < len(holders)):
         return False
     for index, seat in enumerate(visit.seats):
@@ -148,6 +151,18 @@ def postpone(draft: Draft, record: RequestRecord, after: datetime | None = None)
         )
     )
     return True
+
+
+def _able(draft: Draft, record: RequestRecord, team: str, start: datetime, holders: list[tuple[str, int]]) -> set[str]:
+    """Who of those who have taken seats could come at another time; what was waived for a person at any time still is."""
+    zone, now = draft.zone, draft.now
+    judged = judge(zone, record, now, team=team, start=start, crew=holders, asking=False)
+    for name, demand in holders:
+        waived = [rule for rule in record.waived_for(name) if rule in TIMELESS]
+        if judged[name] in waived:
+            crew = [(name, demand)]
+            judged |= judge(zone, record, now, team=team, start=start, crew=crew, asking=False, waived=waived)
+    return {name for name, rule in judged.items() if rule is None}
 
 
 def give_up(draft: Draft, request_id: UUID, reason: str) -> None:
@@ -168,6 +183,8 @@ def settle(draft: Draft, request_id: UUID, reason: str) -> None:
     states = [seat.state for seat in visit.seats]
     if not visit.occupied:
         give_up(draft, request_id, reason)
+        return
+    if visit.pinned:  # when its cut-off comes, an operator is called
         return
     stuck = "empty" in states and "offered" not in states and too_late_to_ask(draft, record, visit)
     if stuck and not postpone(draft, record):

@@ -84,9 +84,19 @@ class Draft:
         self.zone = fold_untimed(zone, _Stamp(event, zone.version + 1, self.now, correlation_id))
         self.facts.append(Fact(event, correlation_id, self.zone))
 
-    def open(self, request_id: UUID) -> RequestRecord:
-        """The open request, or a refusal that says what is the matter with it."""
+    def open(self, request_id: UUID, seen: int | None = None) -> RequestRecord:
+        """The open request, or a refusal that says what is the matter with it.
+
+        Parameters
+        ----------
+        seen
+            Version of the request that was looked at: what has changed since is not overwritten.
+        """
         record = self.zone.requests.get(request_id)
+        if record is not None and seen is not None and record.seen > seen:
+            raise Refused(
+                "request_changed", "somebody else, or the engine, has changed the request meanwhile; look again"
+            )
         if record is not None:
             return record
         if request_id in self.zone.done:

@@ -55,7 +55,10 @@ def _request_due(draft: Draft, kind: TimerKind, record: RequestRecord) -> None:
         case TimerKind.CUT_OFF:
             if "crew_incomplete" not in record.alarms:
                 draft.emit(AlarmRaised(request_id=request_id, alarm="crew_incomplete"))
-            if not postpone(draft, record):
+            if record.visit is not None and record.visit.pinned:
+                if "needs_operator" not in record.alarms:
+                    draft.emit(AlarmRaised(request_id=request_id, alarm="needs_operator"))
+            elif not postpone(draft, record):
                 give_up(draft, request_id, "crew_incomplete")
         case TimerKind.CHECK_IN:
             _nobody_came(draft, record)

@@ -14,6 +14,7 @@ from schemas.base import derive_id
 from schemas.commands import ProposedSeat, ProposedVisit, ProposePlan
 from schemas.events import ItemRefused, PlanAdopted, SeatOffered, VisitPlanned
 from schemas.place import TimeWindow
+from schemas.plan import WaivableRule
 from schemas.request import Need, RequestState
 
 
@@ -56,6 +57,8 @@ def _refer(draft: Draft, request_id: UUID) -> str | None:
     visit = record.visit
     if not record.matchable or (visit is not None and (visit.begun or any(s.state == "offered" for s in visit.seats))):
         return "not_matchable"
+    if visit is not None and visit.pinned:
+        return "pinned"
     if visit is not None:
         give_up(draft, request_id, "crew_incomplete")
         return None
@@ -91,6 +94,8 @@ def _adopt(draft: Draft, before: Zone, item: ProposedVisit) -> str | None:
     kept = record.visit if record.visit is not None and _same(record.visit, planned) else None
     if record.visit is not None and kept is None and record.visit.begun:
         return "under_way"
+    if record.visit is not None and kept is None and record.visit.pinned:
+        return "pinned"
     if kept is None and not record.matchable:
         return "not_matchable"
     if too_late_to_ask(draft, record, planned):
@@ -170,7 +175,15 @@ def _fit(
 
 
 def offer(
-    draft: Draft, request_id: UUID, need: Need, seat: int, volunteer: str, leader: str | None, *, agreed: bool = False
+    draft: Draft,
+    request_id: UUID,
+    need: Need,
+    seat: int,
+    volunteer: str,
+    leader: str | None,
+    *,
+    agreed: bool = False,
+    waived: tuple[WaivableRule, ...] = (),
 ) -> UUID:
     """Offer one seat, to the volunteer or to the leader who answers for the team.
 
@@ -178,6 +191,8 @@ def offer(
     ----------
     agreed
         Whether the answer is known already: then the offer need not leave time for one.
+    waived
+        Rules that the person breaks in this seat, and that an operator has waived.
 
     Returns
     -------
@@ -199,6 +214,7 @@ def offer(
             service_type=need.service_type,
             place=need.place,
             window=visit.window,
+            waived=waived,
         )
     )
     draft.clear(request_id, "response_overdue")

@@ -92,7 +92,7 @@ def resolve(draft: Draft, spec: RequestSpec, item: ServiceType) -> Need:
 
 def triage(draft: Draft, command: TriageRequest) -> None:
     """An operator's word on a request that needs one."""
-    record = draft.open(command.request_id)
+    record = draft.open(command.request_id, command.seen)
     if record.state is not RequestState.RECEIVED:
         raise Refused("not_in_triage", f"the request is {record.state}; only what is received can be triaged")
     if command.accept:
@@ -103,7 +103,7 @@ def triage(draft: Draft, command: TriageRequest) -> None:
 
 def change(draft: Draft, command: ChangeRequest) -> None:
     """Change what is needed; a visit that no longer fits is given up."""
-    record = draft.open(command.request_id)
+    record = draft.open(command.request_id, command.seen)
     if record.guest:
         raise Refused("not_origin", f"the request belongs to zone {record.referral.origin}; ask there")  # type: ignore[union-attr]
     if record.state is RequestState.REFERRED:
@@ -143,7 +143,7 @@ def still_fits(visit: VisitRecord, before: Need, need: Need) -> bool:
 
 def cancel(draft: Draft, command: CancelRequest) -> None:
     """End the request for good; while a guest has it, the guest is asked and its ledger order decides."""
-    record = draft.open(command.request_id)
+    record = draft.open(command.request_id, command.seen)
     reason = command.reason or "cancelled"
     if record.guest:
         raise Refused("not_origin", f"the request belongs to zone {record.referral.origin}; cancel it there")  # type: ignore[union-attr]

@@ -132,10 +132,12 @@ def _impossible(draft: Draft, record: RequestRecord, name: str, demand: int) -> 
         return "left"
     if person.paused:
         return "paused"
-    if record.need.one_team and person.team != visit.team:
+    waived = record.waived_for(name)
+    if record.need.one_team and person.team != visit.team and "one_team" not in waived:
         return "moved_team"
     start, crew = visit.window.start, [(name, demand)]
-    return judge(draft.zone, record, draft.now, team=visit.team, start=start, crew=crew, asking=False)[name]
+    judged = judge(draft.zone, record, draft.now, team=visit.team, start=start, crew=crew, asking=False, waived=waived)
+    return judged[name]
 
 
 def _withdraw_from_leaders(draft: Draft, teams: set[str]) -> None:

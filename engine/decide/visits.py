@@ -60,7 +60,8 @@ def no_show(draft: Draft, actor: Actor, command: ReportNoShow) -> None:
         raise Refused("too_early", f"the visit starts at {visit.window.start:%FT%RZ}")
     vacate(draft, command.request_id, seat, "no_show", "did not come")
     record = draft.zone.requests[command.request_id]
-    if visit_of(draft, command.request_id).begun:
+    left = visit_of(draft, command.request_id)
+    if left.begun and not left.pinned:
         postpone(draft, record, draft.now + REPLACEMENT) or postpone(draft, record)
     settle(draft, command.request_id, "no_show")
 

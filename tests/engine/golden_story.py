@@ -19,6 +19,7 @@ from schemas.commands import (
     DeclineOffer,
     EndReferral,
     FinishVisit,
+    PinVisit,
     RateVisit,
     ReportNoShow,
     SubmitRequest,
@@ -126,6 +127,8 @@ def story() -> World:
     world.ok(SubmitRequest(spec=spec("tomorrow", window(MONDAY + hours(27)))))
     world.offer("tomorrow", MONDAY + hours(27), "ann")
     world.accept("ann")
+    world.ok(PinVisit(request_id=request("tomorrow"), reason="promised"))
+    world.ok(PinVisit(request_id=request("tomorrow"), pinned=False))
     world.ok(ChangeRoster(volunteers=(volunteer("ann", paused=True),)))
     world.check()
     return world

@@ -21,6 +21,7 @@ from schemas.commands import (
     ConfigureZone,
     DeclineOffer,
     FinishVisit,
+    PinVisit,
     RateVisit,
     ReportNoShow,
     SubmitRequest,
@@ -176,6 +177,10 @@ class BusyDays:
                 )
                 self.town.send(zone, ChangeRequest(request_id=record.request_id, windows=later))
             elif record.visit is not None:
+                if self.chance(0.3):
+                    self.town.send(
+                        zone, PinVisit(request_id=record.request_id, pinned=not record.visit.pinned), OPERATOR
+                    )
                 for seat in record.visit.seats:
                     if seat.taken and seat.volunteer is not None and self.chance(0.2):
                         self.town.send(

@@ -5,27 +5,37 @@ from typing import Any
 import pytest
 
 from engine.decide.by_hand import WAIVABLE, broken
+from engine.zone import VisitRecord
 from schemas.catalogue import SkillDemand
 from schemas.commands import (
     AcceptOffer,
     AssignCrew,
     AssignedSeat,
+    CancelRequest,
     ChangeCatalogue,
+    ChangeRequest,
+    ChangeRoster,
     CheckIn,
     ConfigureZone,
+    PinVisit,
     ReferRequest,
     ReleaseVisit,
+    TriageRequest,
+    WithdrawSeat,
 )
-from schemas.events import SeatOffered
+from schemas.events import RosterChanged, SeatOffered, VisitPinned
 from schemas.place import Place
 from schemas.request import RequestState
 from schemas.zone import Policy
 from tests.engine.builders import (
+    ALL_WEEK,
+    HERE,
     MONDAY,
     World,
     by,
     config,
     hours,
+    minutes,
     request,
     service,
     team,
@@ -219,3 +229,137 @@ def test_a_leaders_team_is_not_asked_through_its_leader_when_an_operator_chooses
     (offered,) = [event for event in world.ok(chosen("ann")) if isinstance(event, SeatOffered)]
     assert offered.asked == "ann"
     world.ok(AcceptOffer(offer_id=offered.offer_id), by("ann"))
+
+
+def test_a_waived_rule_stays_waived_when_the_roster_changes(world: World) -> None:
+    world.ok(chosen("far", waived=("reach",), agreed=True, reason="her daughter drives her"))
+    moved = volunteer("far", home=FAR, visits_per_day=4)
+    assert world.ok(ChangeRoster(volunteers=(moved,))) == [RosterChanged(volunteers=(moved,))]
+    assert state(world) is RequestState.ACCEPTED
+    world.check()
+    # Nobody has waived that she has no time.
+    world.ok(ChangeRoster(volunteers=(moved.changed(weekly=()),)))
+    assert "seat_vacated" in world.kinds()
+    assert state(world) is RequestState.QUEUED
+
+
+def test_an_offer_under_a_waived_rule_stands_when_the_roster_changes(world: World) -> None:
+    world.ok(chosen("far", waived=("reach",), reason="her daughter drives her"))
+    world.ok(ChangeRoster(volunteers=(volunteer("far", home=FAR, visits_per_day=4),)))
+    assert world.kinds() == ["roster_changed"]
+    world.accept("far")
+    world.ok(ChangeRoster(volunteers=(volunteer("far", home=FAR),)))
+    assert world.kinds() == ["roster_changed"]
+    world.check()
+
+
+def test_who_may_come_by_a_waived_rule_may_come_later_too_but_not_against_a_rule_of_the_hour() -> None:
+    """A visit is postponed with those who can wait; that somebody lives far away was waived for any hour."""
+    for waived, left in ((("reach",), "far"), (("availability",), None)):
+        weekly = ALL_WEEK if waived == ("reach",) else ()
+        home = FAR if waived == ("reach",) else HERE
+        world = World().settled(volunteer("far", home=home, weekly=weekly), volunteer("bob"))
+        world.submit("r1", window(MONDAY + hours(5), hours(12)), demands=(SkillDemand(skill="care", heads=2),))
+        world.ok(chosen("far", waived=waived, agreed=True, reason="said so"))
+        world.until(START)
+        visit = world.state.requests[request("r1")].visit
+        held = [seat.volunteer for seat in visit.seats if seat.taken] if visit is not None else []
+        assert held == ([left] if left else []), waived
+        world.check()
+
+
+def pin(name: str = "r1", **fields: Any) -> PinVisit:
+    return PinVisit(request_id=request(name), **fields)
+
+
+def pair() -> World:
+    """A visit for two, of whom one has accepted; who could be the other is there as well."""
+    world = World().settled(volunteer("ann"), volunteer("bob"), volunteer("cat"))
+    world.submit("r1", demands=(SkillDemand(skill="care", heads=2),))
+    world.ok(chosen("ann", agreed=True))
+    return world
+
+
+def test_a_pinned_visit_is_neither_moved_nor_given_up_and_an_operator_is_called(world: World) -> None:
+    world = pair()
+    assert world.ok(pin(reason="promised to the family")) == [
+        VisitPinned(request_id=request("r1"), visit_id=visit_of(world).visit_id, pinned=True)
+    ]
+    before = visit_of(world)
+    world.until(START - minutes(1))
+    assert visit_of(world) == before
+    assert {"crew_incomplete", "needs_operator"} <= set(world.state.requests[request("r1")].alarms)
+    world.check()
+
+
+def test_without_the_pin_the_same_visit_is_moved() -> None:
+    world = pair()
+    world.until(START - minutes(1))
+    assert visit_of(world).window.start > START
+
+
+def test_an_empty_seat_of_a_pinned_visit_is_filled_where_and_when_it_is(world: World) -> None:
+    world = pair()
+    world.ok(pin())
+    assert world.refusal(world.item("r1", START + hours(1), "bob", "cat")) == "pinned"
+    world.offer("r1", START, "bob")
+    world.accept("bob")
+    assert state(world) is RequestState.ACCEPTED
+    assert visit_of(world).pinned
+    world.check()
+
+
+def test_the_matcher_plans_around_a_pinned_visit_and_does_not_give_it_up(world: World) -> None:
+    world = pair()
+    world.ok(pin())
+    assert [item.reason for item in world.plan(refer=(request("r1"),)).refused] == ["pinned"]
+    world.ok(pin(pinned=False))
+    assert not world.plan(refer=(request("r1"),)).refused
+    assert world.state.requests[request("r1")].visit is None
+
+
+def test_a_pin_ends_with_its_visit_and_the_request_still_has_its_end(world: World) -> None:
+    world.ok(chosen("ann", agreed=True))
+    world.ok(pin())
+    world.ok(WithdrawSeat(request_id=request("r1"), volunteer="ann", reason="ill"), by("ann"))
+    assert state(world) is RequestState.QUEUED
+    assert world.state.requests[request("r1")].visit is None
+    world = pair()
+    world.ok(pin())
+    world.drain()
+    assert request("r1") not in world.state.requests
+    world.check()
+
+
+def test_a_pin_is_an_operators_and_of_a_visit_that_is_there(world: World) -> None:
+    world.no("no_visit", pin())
+    world.ok(chosen("ann", agreed=True))
+    world.no("not_yours", pin(), by("ann"))
+    world.no("request_changed", pin(seen=0))
+    world.no("nothing_to_change", pin(pinned=False))
+    world.ok(pin())
+    world.no("nothing_to_change", pin())
+    world.ok(ReleaseVisit(request_id=request("r1"), reason="an operator may, pinned or not"))
+    assert state(world) is RequestState.QUEUED
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ChangeRequest(request_id=request("r1"), priority=4, seen=1),
+        CancelRequest(request_id=request("r1"), seen=1),
+        TriageRequest(request_id=request("r1"), accept=True, seen=1),
+    ],
+    ids=lambda command: command.kind,
+)
+def test_what_has_changed_since_it_was_seen_is_not_overwritten(world: World, command: Any) -> None:
+    world.no("request_changed", command)
+    assert state(world) is RequestState.QUEUED
+    seen = world.state.requests[request("r1")].seen
+    assert world.send(command.changed(seen=seen)).code != "request_changed"
+
+
+def visit_of(world: World, name: str = "r1") -> VisitRecord:
+    visit = world.state.requests[request(name)].visit
+    assert visit is not None
+    return visit
