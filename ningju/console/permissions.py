@@ -114,6 +114,7 @@ TABLE: Mapping[str, Rule] = {
     "POST /request/{request_id}/do": Rule(HANDS),
     "GET /request/{request_id}/assign": Rule(HANDS),
     "POST /request/{request_id}/assign": Rule(HANDS),
+    "POST /undo/{command_id}": Rule(HANDS),
     "GET /new": Rule(HANDS),
     "POST /new": Rule(HANDS, metered=True),
     "GET /letters": Rule(ADMINS),

@@ -21,6 +21,11 @@ async def shown(world: World, address: str) -> list[str]:
     return [part[:36] for part in text.split('data-request="')[1:]]
 
 
+def seen(*rows: RequestView) -> dict[str, str]:
+    """What a preview says that it showed."""
+    return {f"seen-{row.request_id}": str(row.version) for row in rows}
+
+
 def ids(*rows: RequestView) -> list[str]:
     return [str(row.request_id) for row in rows]
 
@@ -92,11 +97,12 @@ async def test_several_are_triaged_after_a_preview(world: World) -> None:
     assert "stays as it is" in preview.text
     assert await world.open() == []
 
+    form |= seen(*new)
     done = await world.client.post("/queue", data=form | {"sure": "yes"})
     assert done.status_code == 303
     assert done.headers["location"] == "/queue?state=received&done=0-2"  # nobody has decided yet
     sent = [command.command for command in await world.open()]
-    assert sent == [TriageRequest(request_id=row.request_id, accept=True) for row in new]
+    assert sent == [TriageRequest(request_id=row.request_id, accept=True, seen=row.version) for row in new]
     await world.client.post("/queue", data=form | {"sure": "yes"})
     assert len(await world.open()) == 2, "the same form twice is one order"
 
@@ -104,7 +110,7 @@ async def test_several_are_triaged_after_a_preview(world: World) -> None:
 async def test_a_refusal_without_a_reason_is_not_sent(world: World) -> None:
     row = waiting("a", state=RequestState.RECEIVED)
     await world.show(row)
-    form = {"id": ids(row), "what": "refuse", "sure": "yes", "key": "k"}
+    form = {"id": ids(row), "what": "refuse", "sure": "yes", "key": "k"} | seen(row)
     assert "Say why" in (await world.client.post("/queue?lang=en", data=form)).text
     assert await world.open() == []
     await world.client.post("/queue", data=form | {"reason": "out of scope, call 13912345678"})
@@ -119,17 +125,28 @@ async def test_a_refusal_without_a_reason_is_not_sent(world: World) -> None:
 async def test_a_priority_is_changed_for_several(world: World) -> None:
     row = waiting("a")
     await world.show(row)
-    form = {"id": ids(row), "what": "priority", "priority": "5", "sure": "yes", "key": "k"}
+    form = {"id": ids(row), "what": "priority", "priority": "5", "sure": "yes", "key": "k"} | seen(row)
     await world.client.post("/queue", data=form)
     (sent,) = await world.open()
-    assert sent.command == ChangeRequest(request_id=row.request_id, priority=5)
+    assert sent.command == ChangeRequest(request_id=row.request_id, priority=5, seen=row.version)
+
+
+async def test_what_has_changed_since_the_preview_is_shown_again_and_nothing_is_done(world: World) -> None:
+    row, other = waiting("a"), waiting("b")
+    await world.show(row.changed(version=9), other)
+    form = {"id": ids(row, other), "what": "cancel", "reason": "x", "sure": "yes", "key": "k"} | seen(row, other)
+    answer = await world.client.post("/queue?lang=en", data=form)
+    assert answer.status_code == 409
+    assert "Some have changed while you were looking" in answer.text
+    assert f'name="seen-{row.request_id}" value="9"' in answer.text
+    assert await world.open() == []
 
 
 @pytest.mark.parametrize("back", ["//evil.example", "https://evil.example", "/queue/../x", "javascript:1", ""])
 async def test_a_form_leads_nowhere_else(world: World, back: str) -> None:
     row = waiting("a", state=RequestState.RECEIVED)
     await world.show(row)
-    form = {"id": ids(row), "what": "accept", "sure": "yes", "key": "k", "back": back}
+    form = {"id": ids(row), "what": "accept", "sure": "yes", "key": "k", "back": back} | seen(row)
     assert (await world.client.post("/queue", data=form)).headers["location"] == "/queue?done=0-1"
 
 

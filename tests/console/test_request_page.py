@@ -14,16 +14,18 @@ from schemas.commands import (
     ChangeRequest,
     Command,
     DeclineOffer,
+    PinVisit,
     ReleaseVisit,
     TriageRequest,
 )
+from schemas.events import RequestQueued
 from schemas.explanation import Candidate, Explanation
 from schemas.person import Person
 from schemas.plan import RuleCount
 from schemas.request import RequestState
 from schemas.roster import Team, Volunteer
 from schemas.views import RequestView, TeamView, VolunteerView
-from tests.console.world import NOW, World, label, offer_of, offered
+from tests.console.world import NOW, World, label, offer_of, offered, received
 
 
 def explanation(row: RequestView, **fields: Any) -> Explanation:
@@ -160,11 +162,73 @@ async def test_what_needs_a_reason_is_not_sent_without(world: World, row: Reques
 async def test_the_second_of_two_operators_is_told_and_overwrites_nothing(world: World, row: RequestView) -> None:
     await world.show(row.changed(version=9))
     form = {"what": "cancel", "reason": "x", "seen": "5", "zone": "north", "key": "k"}
-    answer = await world.client.post(f"/request/{row.request_id}/do", data=form)
-    assert answer.headers["location"] == f"/request/{row.request_id}?since=5"
+    await world.happen("north", 5)
+    await world.happen("north", 1, RequestQueued(request_id=row.request_id, reason="put_back"))
+    answer = await world.client.post(f"/request/{row.request_id}/do?lang=en", data=form)
+    assert answer.status_code == 409
     assert await sent(world) == []
+    told = answer.text[answer.text.index('role="alert"') :]
+    assert "The request changed while you were looking" in told
+    assert "Put into the queue: put back by an operator" in told[: told.index("</div>")]
     text = (await world.client.get(f"/request/{row.request_id}?since=5&lang=en")).text
     assert "The request changed while you were looking" in text
+
+
+async def test_the_same_form_sent_twice_is_one_order_and_no_conflict(world: World, row: RequestView) -> None:
+    await world.show(row)
+    form = {"what": "cancel", "reason": "x", "seen": "5", "zone": "north", "key": "k"}
+    first = await world.client.post(f"/request/{row.request_id}/do", data=form)
+    await world.show(row.changed(version=9))
+    second = await world.client.post(f"/request/{row.request_id}/do", data=form)
+    assert (second.status_code, second.headers["location"]) == (303, first.headers["location"])
+
+
+async def test_a_form_that_does_not_say_what_it_saw_does_nothing(world: World, row: RequestView) -> None:
+    await world.show(row)
+    form = {"what": "cancel", "reason": "x", "zone": "north", "key": "k"}
+    assert (await world.client.post(f"/request/{row.request_id}/do", data=form)).status_code == 409
+    assert await sent(world) == []
+
+
+async def test_a_leader_on_the_phone_sends_somebody_else_and_it_is_recorded_as_such(
+    world: World, row: RequestView
+) -> None:
+    await world.show(row, offer_of(row).changed(asked="lee"))
+    page = (await world.client.get(f"/request/{row.request_id}?lang=en")).text
+    assert '<option value="lee">Team leader lee' in page
+    form = {"seat": "0", "volunteer": "v1", "what": "accept", "by": "lee", "instead": "v2", "reason": "on the phone"}
+    await world.client.post(f"/request/{row.request_id}/answer", data=form | {"key": "k", "seen": "5"})
+    (envelope,) = await world.open()
+    assert envelope.command == AcceptOffer(offer_id=offer_of(row).offer_id, volunteer="v2")
+    assert (envelope.actor.kind, envelope.reason) == ("operator", "lee: on the phone")
+
+
+@pytest.mark.parametrize(("pinned", "what", "word"), [(False, "pin", "Pin"), (True, "unpin", "Unpin")])
+async def test_a_visit_is_pinned_and_unpinned_and_says_so(
+    world: World, row: RequestView, pinned: bool, what: str, word: str
+) -> None:
+    assert row.visit is not None
+    await world.show(row.changed(visit=row.visit.changed(pinned=pinned)))
+    page = (await world.client.get(f"/request/{row.request_id}?lang=en")).text
+    assert f"<summary>{word}</summary>" in page
+    assert ('<span class="tag pinned">Pinned</span>' in page) is pinned
+    assert ("Pinned" in (await world.client.get("/queue?lang=en")).text) is pinned
+    form = {"what": what, "reason": "promised", "seen": "5", "zone": "north", "key": "k"}
+    await world.client.post(f"/request/{row.request_id}/do", data=form)
+    assert await sent(world) == [PinVisit(request_id=row.request_id, pinned=not pinned, seen=5, reason="promised")]
+
+
+async def test_the_crew_is_changed_demand_by_demand(world: World, row: RequestView) -> None:
+    await world.show(row)
+    await world.happen("north", 1, received(row))
+    page = (await world.client.get(f"/request/{row.request_id}?lang=en")).text
+    assert 'name="heads1"' in page
+    form = {"what": "crew", "heads0": "2", "heads1": "900", "seen": "5", "zone": "north", "key": "k"}
+    await world.client.post(f"/request/{row.request_id}/do", data=form)
+    (command,) = await sent(world)
+    assert isinstance(command, ChangeRequest)
+    assert command.demands is not None
+    assert [(demand.skill, demand.heads) for demand in command.demands] == [("care", 2), ("lift", 20)]
 
 
 @pytest.fixture

@@ -7,13 +7,14 @@ from uuid import UUID
 
 from httpx2 import AsyncClient
 
-from engine.ports import Decided, Record, RowChange, Store, ZoneAppend
+from engine.ports import Decided, NewCommand, Record, RowChange, Store, ZoneAppend
 from schemas.base import Label, derive_id
 from schemas.catalogue import ServiceType, Site, SkillDemand
+from schemas.commands import Command
 from schemas.envelope import Actor, CommandEnvelope, EventEnvelope, Outcome
-from schemas.events import ItemRefused, RequestQueued
+from schemas.events import Event, ItemRefused, RequestQueued, RequestReceived
 from schemas.place import Place, TimeWindow
-from schemas.request import RequestState
+from schemas.request import Need, RequestSpec, RequestState
 from schemas.views import OfferView, RequestView, SeatView, TeamView, VisitView, VolunteerView, ZoneView
 from schemas.zone import Policy, ZoneConfig
 
@@ -113,6 +114,33 @@ def offered(zone: str = "north", name: str = "r1", *, volunteer: str = "v1", **f
     return RequestView(**(defaults | fields))
 
 
+def need_of(row: RequestView) -> Need:
+    """What a row's request needs: one who cares, and one who lifts."""
+    return Need(
+        service_type=row.service_type,
+        place=row.place,
+        windows=row.windows,
+        demands=(SkillDemand(skill="care"), SkillDemand(skill="lift")),
+        duration_s=3_600,
+        priority=row.priority,
+        reach_m=None,
+        notice_s=3_600,
+        quiet_hours=True,
+        offered_to="volunteer",
+        one_team=True,
+        respond_by=NOW,
+        complete_by=NOW,
+    )
+
+
+def received(row: RequestView) -> RequestReceived:
+    """How a row's request began."""
+    spec = RequestSpec(
+        request_id=row.request_id, service_type=row.service_type, place=row.place, windows=row.windows, source="phone"
+    )
+    return RequestReceived(spec=spec, need=need_of(row))
+
+
 def offer_of(row: RequestView) -> OfferView:
     assert row.visit is not None
     seat = row.visit.seats[0]
@@ -147,26 +175,50 @@ class World:
         """Put rows into the read model, by a commit as any other."""
         for row in rows:
             table, key = _key(row)
-            command_id = derive_id("row", table, key, row.zone, self.heads.get(row.zone, 0))
+            command_id = derive_id("row", table, key, row.zone, row.version, self.heads.get(row.zone, 0))
             await self._commit(row.zone, command_id, "accepted", rows=(RowChange(table, key, row),))
 
-    async def happen(self, zone: str, count: int = 1) -> None:
-        """Append events to a zone's ledger."""
+    async def happen(self, zone: str, count: int = 1, event: Event | None = None) -> None:
+        """Append events to a zone's ledger: this one, or any."""
         for _ in range(count):
             version = self.heads.setdefault(zone, 0) + 1
-            envelope = EventEnvelope(
-                event_id=derive_id("event", zone, version),
-                zone=zone,
-                version=version,
-                now=self.clock.now(),
-                actor=Actor(kind="system", id="test"),
-                correlation_id=derive_id("c"),
-                causation_id=derive_id("c"),
-                prev_hash="0" * 64,
-                event=RequestQueued(request_id=derive_id("request", zone, version)),
+            envelope = self._envelope(
+                zone, version, event or RequestQueued(request_id=derive_id("request", zone, version))
             )
             record = Record(zone, version, envelope.dump(), envelope)
             await self._commit(zone, derive_id("happen", zone, version), "accepted", records=(record,))
+
+    async def order(self, zone: str, asked: Command, *events: Event, actor: Actor | None = None) -> UUID:
+        """An operator's order that has been taken, and the events that came of it."""
+        version = self.heads.setdefault(zone, 0)
+        envelope = CommandEnvelope(
+            command_id=derive_id("order", zone, version),
+            zone=zone,
+            actor=actor or Actor(kind="operator", id="local"),
+            correlation_id=getattr(asked, "request_id", derive_id("c")),
+            received_at=self.clock.now(),
+            command=asked,
+        )
+        await self.store.enqueue([NewCommand(envelope)])
+        records = []
+        for number, event in enumerate(events, start=version + 1):
+            made = self._envelope(zone, number, event)
+            records.append(Record(zone, number, made.dump(), made))
+        await self._commit(zone, envelope.command_id, "accepted", records=tuple(records))
+        return envelope.command_id
+
+    def _envelope(self, zone: str, version: int, event: Event) -> EventEnvelope:
+        return EventEnvelope(
+            event_id=derive_id("event", zone, version),
+            zone=zone,
+            version=version,
+            now=self.clock.now(),
+            actor=Actor(kind="system", id="test"),
+            correlation_id=derive_id("c"),
+            causation_id=derive_id("c"),
+            prev_hash="0" * 64,
+            event=event,
+        )
 
     async def open(self) -> list[CommandEnvelope]:
         """Every command at the door."""

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from ningju.console.pages.frame import AtFrame, Frame
-from ningju.console.pages.life import Whole, explanation, read_moment, whole
+from ningju.console.pages.life import Whole, changed, explanation, read_moment, whole
 from ningju.console.pages.orders import Form, form_of, number, ordered
 from ningju.console.pages.routing import pages
 from schemas.commands import WAIVABLE, AssignCrew, AssignedSeat
@@ -67,7 +67,7 @@ async def assign(frame: AtFrame, request_id: UUID) -> Response:
         fault = frame.say("Say why these rules may be broken.")
         return await _page(frame, found, choice, broken=broken, checked=True, fault=fault)
     if command.seen is not None and row.version > command.seen:
-        return frame.go(f"/request/{request_id}?since={command.seen}")
+        return await changed(frame, found, form)
     return await ordered(frame, form, row.zone, command, f"/request/{request_id}", correlation_id=request_id)
 
 

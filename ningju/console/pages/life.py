@@ -1,5 +1,6 @@
 """One request: its life, its seats, why it is where it is, and everything that an operator may do about it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,23 +9,21 @@ from uuid import UUID
 from starlette.responses import Response
 
 from engine.ports import RequestQuery
+from ningju.console.pages.decisions import decided
 from ningju.console.pages.frame import AtFrame, Frame
-from ningju.console.pages.orders import Form, form_of, number, ordered
+from ningju.console.pages.needs import need_of
+from ningju.console.pages.orders import Form, form_of, number, ordered, sent_before, told
 from ningju.console.pages.routing import pages
 from ningju.console.persons import involved, seen
 from ningju.console.problems import not_found
 from schemas.commands import (
     AcceptOffer,
-    CancelRequest,
     ChangeRequest,
     CheckIn,
     Command,
     DeclineOffer,
     FinishVisit,
-    ReferRequest,
-    ReleaseVisit,
     ReportNoShow,
-    TriageRequest,
     WithdrawSeat,
 )
 from schemas.explanation import Explanation
@@ -44,6 +43,8 @@ ANSWERS = {
     "no-show": "Did not come",
     "finish": "Is finished",
 }
+NEEDS_REASON = frozenset({"cancel", "refuse", "put-back", "pin", "refer"})
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 MISSING_REASON = "Say why: the reason is kept, and people are told."
 WRONG_WINDOW = "A window must end after it starts."
 
@@ -91,9 +92,18 @@ async def show_people(frame: AtFrame, request_id: UUID) -> Response:
 
 
 async def _page(
-    frame: Frame, found: Whole, *, people: dict[str, Person] | None = None, fault: str = "", status: int = 200
+    frame: Frame,
+    found: Whole,
+    *,
+    people: dict[str, Person] | None = None,
+    fault: str = "",
+    status: int = 200,
+    since: int | None = None,
 ) -> Response:
     row = found.here
+    if since is None:
+        asked = number(frame.request.query_params.get("since", ""))
+        since = asked or (frame.verdict.since if frame.verdict is not None else 0)
     history = await frame.site.store.history(row.request_id)
     explained = None if row.state.ended else await explanation(frame, row)
     wider = frame.request.query_params.get("wider", "")
@@ -104,7 +114,10 @@ async def _page(
         found=found,
         row=row,
         history=history[::-1],
-        since=number(frame.request.query_params.get("since", "")) or 0,
+        since=since,
+        stale=status == 409 or 0 < since < row.version,
+        meanwhile=[one for one in history if since and one.zone == row.zone and one.version > since],
+        need=need_of(history, row.zone),
         offers={offer.offer_id: offer for offer in await _offers(frame, row)},
         why=explained,
         because=because(frame, explained) if explained is not None else "",
@@ -192,22 +205,34 @@ async def answer(frame: AtFrame, request_id: UUID) -> Response:
     seats = row.visit.seats if row.visit is not None else ()
     seat = next((seat for seat in seats if seat.seat == place), None)
     if seat is None or seat.volunteer != form.one("volunteer") or what not in answers(row).get(seat.seat, ()):
-        return frame.go(f"/request/{request_id}?since={number(form.one('seen')) or 0}")
+        return await changed(frame, found, form)
     name = seat.volunteer
+    reason = form.reason()
+    if teller := next((one for one in (form.one("by"),) if NAME.fullmatch(one)), ""):
+        reason = f"{teller}: {reason}"
     asked: Command
     if what in ("accept", "decline") and seat.offer_id is not None:
-        asked = AcceptOffer(offer_id=seat.offer_id)
+        instead = form.one("instead")
+        asked = AcceptOffer(offer_id=seat.offer_id, volunteer=instead if NAME.fullmatch(instead) else None)
         if what == "decline":
-            asked = DeclineOffer(offer_id=seat.offer_id, reason=form.reason())
+            asked = DeclineOffer(offer_id=seat.offer_id, reason=reason)
     elif what == "withdraw":
-        asked = WithdrawSeat(request_id=request_id, volunteer=name, reason=form.reason())
+        asked = WithdrawSeat(request_id=request_id, volunteer=name, reason=reason)
     elif what == "check-in":
         asked = CheckIn(request_id=request_id, volunteer=name)
     elif what == "no-show":
         asked = ReportNoShow(request_id=request_id, volunteer=name)
     else:
         asked = FinishVisit(request_id=request_id, volunteer=name)
-    return await ordered(frame, form, row.zone, asked, f"/request/{request_id}", correlation_id=request_id)
+    back = f"/request/{request_id}"
+    return await ordered(frame, form, row.zone, asked, back, correlation_id=request_id, reason=reason)
+
+
+async def changed(frame: Frame, found: Whole, form: Form) -> Response:
+    """Tell that a request has changed since an operator saw it, and what the others did; nothing is overwritten."""
+    if command_id := await sent_before(frame, form):
+        return frame.go(told(f"/request/{found.here.request_id}", command_id))
+    return await _page(frame, found, status=409, since=number(form.one("seen")) or 0)
 
 
 @router.post("/request/{request_id}/do")
@@ -216,9 +241,9 @@ async def act(frame: AtFrame, request_id: UUID) -> Response:
     form, found = await form_of(frame), await whole(frame, request_id)
     what, seen = form.one("what"), number(form.one("seen")) or 0
     row = found.origin if what == "cancel" else found.here
-    if seen and row.version > seen and row.zone == form.one("zone"):
-        return frame.go(f"/request/{request_id}?since={seen}")
-    if what in ("cancel", "refuse", "put-back", "refer") and not form.reason():
+    if row.version > seen or row.zone != form.one("zone"):
+        return await changed(frame, found, form)
+    if what in NEEDS_REASON and not form.reason():
         return await _page(frame, found, fault=frame.say(MISSING_REASON), status=422)
     windows = None
     if what == "windows":
@@ -226,31 +251,11 @@ async def act(frame: AtFrame, request_id: UUID) -> Response:
         if window is None:
             return await _page(frame, found, fault=frame.say(WRONG_WINDOW), status=422)
         windows = (window,)
-    asked = _asked(request_id, what, form, windows, seen)
+    need = need_of(await frame.site.store.history(request_id), row.zone) if what == "crew" else None
+    asked = decided(request_id, what, form, windows, seen, need)
     if asked is None:
         return frame.go(f"/request/{request_id}")
     return await ordered(frame, form, row.zone, asked, f"/request/{request_id}", correlation_id=request_id)
-
-
-def _asked(
-    request_id: UUID, what: str, form: Form, windows: tuple[TimeWindow, ...] | None, seen: int
-) -> Command | None:
-    reason, priority = form.reason(), number(form.one("priority")) or 0
-    match what:
-        case "accept" | "refuse":
-            return TriageRequest(request_id=request_id, accept=what == "accept", reason=reason)
-        case "cancel":
-            return CancelRequest(request_id=request_id, reason=reason)
-        case "put-back":
-            return ReleaseVisit(request_id=request_id, seen=seen or None, reason=reason)
-        case "refer":
-            return ReferRequest(request_id=request_id, seen=seen or None, reason=reason)
-        case "windows":
-            return ChangeRequest(request_id=request_id, windows=windows, reason=reason)
-        case "priority" if 1 <= priority <= 5:
-            return ChangeRequest(request_id=request_id, priority=priority, reason=reason)
-        case _:
-            return None
 
 
 def read_window(frame: Frame, form: Form) -> TimeWindow | None:

@@ -1,7 +1,7 @@
 """From a page's form through the one door, and back to a page that tells the verdict."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID, uuid4
 
@@ -10,6 +10,7 @@ from starlette.responses import Response
 from engine.intake import redact
 from engine.ports import NewCommand
 from ningju.console.callers import Caller
+from ningju.console.pages.inverse import inverse
 from ningju.console.sending import command, send, verdict
 from schemas.commands import Command
 from schemas.envelope import CommandEnvelope, Outcome
@@ -29,6 +30,9 @@ class Verdict:
     status: Literal["accepted", "rejected", "failed", "pending"]
     order: str
     text: str = ""
+    undo: bool = False
+    since: int = 0
+    """What the operator had seen of a request that has changed meanwhile."""
 
 
 class Form:
@@ -61,7 +65,14 @@ async def form_of(frame: "Frame") -> Form:
 
 
 async def order(
-    frame: "Frame", form: Form, zone: str, asked: Command, *, correlation_id: UUID | None = None, part: str = ""
+    frame: "Frame",
+    form: Form,
+    zone: str,
+    asked: Command,
+    *,
+    correlation_id: UUID | None = None,
+    part: str = "",
+    reason: str | None = None,
 ) -> UUID:
     """Put one command through the door and wait for its verdict; sent twice, the same form is one command.
 
@@ -69,16 +80,29 @@ async def order(
     ----------
     part
         Tells the commands of one form apart.
+    reason
+        Why, where it is not what the form says.
     """
-    key = form.one("key")[:64] or uuid4().hex
-    caller = Caller(frame.viewer.actor, f"{key}/{part}", None, frame.request.url.path)
+    caller = _caller(frame, form, part)
+    why = form.reason() if reason is None else reason
 
     async def build(command_id: UUID) -> NewCommand:
-        return command(frame.site, caller, command_id, zone, asked, correlation_id=correlation_id, reason=form.reason())
+        return command(frame.site, caller, command_id, zone, asked, correlation_id=correlation_id, reason=why)
 
     enqueued = await send(frame.site, caller, asked, build)
     await verdict(frame.site, caller, enqueued)
     return enqueued.command_id
+
+
+def _caller(frame: "Frame", form: Form, part: str = "") -> Caller:
+    key = form.one("key")[:64] or uuid4().hex
+    return Caller(frame.viewer.actor, f"{key}/{part}", None, frame.request.url.path)
+
+
+async def sent_before(frame: "Frame", form: Form, part: str = "") -> UUID | None:
+    """The command that this very form has become already: whoever sends it twice has changed nothing meanwhile."""
+    command_id = _caller(frame, form, part).command_id()
+    return command_id if await frame.site.store.command(command_id) is not None else None
 
 
 def told(address: str, command_id: UUID) -> str:
@@ -88,10 +112,18 @@ def told(address: str, command_id: UUID) -> str:
 
 
 async def ordered(
-    frame: "Frame", form: Form, zone: str, asked: Command, back: str, *, correlation_id: UUID | None = None
+    frame: "Frame",
+    form: Form,
+    zone: str,
+    asked: Command,
+    back: str,
+    *,
+    correlation_id: UUID | None = None,
+    reason: str | None = None,
 ) -> Response:
     """Give one order and lead back to where its verdict is told."""
-    return frame.go(told(back, await order(frame, form, zone, asked, correlation_id=correlation_id)))
+    said = await order(frame, form, zone, asked, correlation_id=correlation_id, reason=reason)
+    return frame.go(told(back, said))
 
 
 async def heard(frame: "Frame") -> Verdict | None:
@@ -103,9 +135,15 @@ async def heard(frame: "Frame") -> Verdict | None:
     row = await frame.site.store.command(command_id)
     if row is None:
         return None
-    what = frame.speech.order(CommandEnvelope.read(row.data).command)
+    envelope = CommandEnvelope.read(row.data)
+    what = frame.speech.order(envelope.command)
     outcome = (await frame.site.store.outcomes([command_id])).get(command_id)
-    return _verdict(frame, command_id, what, outcome)
+    verdict = _verdict(frame, command_id, what, outcome)
+    if outcome is not None and outcome.code == "request_changed":
+        return replace(verdict, since=getattr(envelope.command, "seen", None) or 0)
+    mine = outcome is not None and envelope.actor == frame.viewer.actor and frame.may("POST", "/undo/{command_id}")
+    undoable = mine and outcome is not None and await inverse(frame.site.store, envelope, outcome) is not None
+    return replace(verdict, undo=undoable)
 
 
 def _verdict(frame: "Frame", command_id: UUID, what: str, outcome: Outcome | None) -> Verdict:

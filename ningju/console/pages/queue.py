@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from engine.ports import Page, RequestOrder, RequestQuery
 from ningju.console.pages.frame import AtFrame, Frame
-from ningju.console.pages.orders import Form, form_of, order
+from ningju.console.pages.orders import Form, form_of, number, order, sent_before
 from ningju.console.pages.routing import pages
 from ningju.console.pages.speech import ALARMS
 from schemas.commands import CancelRequest, ChangeRequest, Command, TriageRequest
@@ -167,29 +167,41 @@ async def change_many(frame: AtFrame) -> Response:
     rows = await _chosen(frame, form)
     what = form.one("what") if form.one("what") in BULK else "accept"
     fits = [row for row in rows if _fits(row, what)]
+    sure = form.one("sure") == "yes"
+    moved = [row for row in fits if sure and await _changed(frame, form, row)]
     missing = what in NEEDS_REASON and not form.reason()
-    if form.one("sure") != "yes" or missing or not fits:
+    if not sure or missing or moved or not fits:
         return frame.page(
             "queue_preview.html",
+            409 if moved else 200,
             title="Preview",
             rows=rows,
             fits={row.request_id for row in fits},
+            moved={row.request_id for row in moved},
             what=what,
             does=BULK[what],
-            missing=missing and form.one("sure") == "yes",
+            missing=missing and sure,
             reason=form.one("reason"),
             needs_reason=what in NEEDS_REASON,
             priority=_priority(form),
             back=_back(form),
         )
     said = [
-        await order(frame, form, row.zone, _asked(row, what, form), correlation_id=row.request_id, part=str(n))
-        for n, row in enumerate(fits)
+        await order(
+            frame, form, row.zone, _asked(row, what, form), correlation_id=row.request_id, part=str(row.request_id)
+        )
+        for row in fits
     ]
     outcomes = await frame.site.store.outcomes(said)
     done = sum(outcome.status == "accepted" for outcome in outcomes.values())
     back = _back(form)
     return frame.go(f"{back}{'&' if '?' in back else '?'}done={done}-{len(said)}")
+
+
+async def _changed(frame: Frame, form: Form, row: RequestView) -> bool:
+    """Whether a request has changed since the preview was made; by this very form does not count."""
+    seen = number(form.one(f"seen-{row.request_id}")) or 0
+    return row.version > seen and await sent_before(frame, form, str(row.request_id)) is None
 
 
 async def _chosen(frame: Frame, form: Form) -> list[RequestView]:
@@ -221,7 +233,9 @@ def _priority(form: Form) -> int:
 
 def _asked(row: RequestView, what: str, form: Form) -> Command:
     if what == "cancel":
-        return CancelRequest(request_id=row.request_id, reason=form.reason())
+        return CancelRequest(request_id=row.request_id, seen=row.version, reason=form.reason())
     if what == "priority":
-        return ChangeRequest(request_id=row.request_id, priority=_priority(form), reason=form.reason())
-    return TriageRequest(request_id=row.request_id, accept=what == "accept", reason=form.reason())
+        return ChangeRequest(
+            request_id=row.request_id, priority=_priority(form), seen=row.version, reason=form.reason()
+        )
+    return TriageRequest(request_id=row.request_id, accept=what == "accept", seen=row.version, reason=form.reason())

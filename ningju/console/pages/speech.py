@@ -77,6 +77,7 @@ REASONS = {
     "unknown_service_type": "unknown service",
     "leader_changed": "the team has another leader",
     "put_back": "put back by an operator",
+    "undone": "undone",
     "reassigned": "assigned by hand",
 }
 
@@ -259,6 +260,10 @@ class Speech:
                 return self._say("The crew is complete")
             case e.VisitReleased():
                 return self._say("The visit was given up")
+            case e.VisitPinned():
+                if event.pinned:
+                    return self._say("The visit was pinned")
+                return self._say("The visit is not pinned any more")
             case e.CheckedIn():
                 return self._say("{volunteer} checked in", volunteer=event.volunteer)
             case e.VisitFinished():
@@ -285,6 +290,8 @@ class Speech:
         english = ORDERS.get(command.kind)
         if command.kind == "triage_request":
             english = "Accept" if command.accept else "Refuse"
+        if command.kind == "pin_visit" and not command.pinned:
+            english = "Unpin"
         return command.kind if english is None else self._say(english)
 
 
@@ -306,4 +313,5 @@ ORDERS = {
     "assign_crew": "Assign by hand",
     "release_visit": "Put back",
     "refer_request": "Hand to another zone",
+    "pin_visit": "Pin",
 }
