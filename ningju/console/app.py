@@ -27,7 +27,21 @@ from ningju.console import (
 from ningju.console.gate import Entrance, Gate, SignInNeeded, authorise, on_nobody
 from ningju.console.guard import LOCAL, Guard
 from ningju.console.metrics import Metrics
-from ningju.console.pages import assigning, audit, chart, dead, life, live, new, now, people, queue, timeline, undo
+from ningju.console.pages import (
+    assigning,
+    audit,
+    chart,
+    dead,
+    figures,
+    life,
+    live,
+    new,
+    now,
+    people,
+    queue,
+    timeline,
+    undo,
+)
 from ningju.console.problems import Problem, on_http, on_invalid, on_port, on_problem
 from ningju.console.services import Services, Site
 from ningju.console.sign_in import SigningIn
@@ -70,7 +84,21 @@ def create_app(
     provider = gate.entrance.provider
     app.state.signing_in = SigningIn(gate, provider) if provider is not None else None
     app.mount("/static", StaticFiles(packages=[("ningju.console", "static")]), "static")
-    for page in (now, queue, life, assigning, new, dead, audit, live, chart, timeline, people, undo):
+    for page in (
+        now,
+        queue,
+        life,
+        assigning,
+        new,
+        dead,
+        audit,
+        live,
+        chart,
+        timeline,
+        people,
+        undo,
+        figures,
+    ):
         app.include_router(page.router)
     for part in (
         requests,

@@ -107,6 +107,8 @@ TABLE: Mapping[str, Rule] = {
     "POST /people/{zone}/{volunteer}/name": Rule(HANDS),
     "POST /people/{zone}/{volunteer}/pause": Rule(HANDS),
     "GET /map/data": Rule(EVERYBODY),
+    "GET /figures": Rule(EVERYBODY),
+    "GET /figures/export/{form}": Rule(EVERYBODY),
     "POST /queue": Rule(HANDS),
     "GET /request/{request_id}": Rule(EVERYBODY),
     "POST /request/{request_id}/people": Rule(HANDS),

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import ningju.console
-from ningju.console.pages import frame, life, new, now, people, queue, speech
+from ningju.console.pages import figures, frame, life, measures, new, now, people, queue, speech
 
 CONSOLE = Path(ningju.console.__file__).parent
 _SAID = re.compile(r"""(?:\b_|\.say|\b_say)\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
@@ -35,10 +35,12 @@ def _tables() -> set[str]:
         new.WORDS,
         new.FAULTS,
         people.WAYS,
+        figures.GROUPS,
     ]
     found = {text for table in tables for text in table.values()}  # type: ignore[attr-defined]
     found |= {text for _, text in frame.PAGES} | {text for _, text, _ in queue.VIEWS}
     found |= {"Site", "Team's base"}  # the legend of the map
+    found |= {measure.name for measure in measures.MEASURES}
     found |= {life.MISSING_REASON, life.WRONG_WINDOW}
     return found | _in_source("speech.py") | _in_source("routing.py")
 

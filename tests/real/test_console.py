@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.real.season import console, season
 from tests.real.town import Town, town
 
 pytestmark = pytest.mark.real
@@ -25,7 +26,7 @@ PICTURES = os.environ.get("NINGJU_PICTURES")
 
 DRAWN = {
     *("now-desktop-zh", "queue-desktop-zh", "assign-desktop-zh", "map-desktop-zh"),
-    *("assigned-desktop-en", "timeline-visit-desktop-en", "request-phone-en"),
+    *("figures-desktop-zh", "assigned-desktop-en", "timeline-visit-desktop-en", "request-phone-en"),
 }
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -38,6 +39,7 @@ SITES = (
     "/timeline",
     "/people",
     "/people/huayang/v0001",
+    "/figures?by=week",
     "/letters",
     "/audit",
     "/audit/looks",
@@ -109,10 +111,10 @@ def check(page: Page) -> None:
     assert wide <= 0, f"{page.url} is {wide} px too wide"
 
 
-def picture(page: Page, name: str) -> None:
+def picture(page: Page, name: str, *, whole: bool = False) -> None:
     """Draw the page for the documentation, when asked to."""
     if PICTURES and name in DRAWN:
-        page.screenshot(path=Path(PICTURES) / f"{name}.png")
+        page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=whole)
 
 
 @pytest.mark.parametrize(("language", "size"), [("zh-CN", DESKTOP), ("en", PHONE)], ids=["desktop-zh", "phone-en"])
@@ -229,6 +231,38 @@ def test_the_map_draws_what_the_list_says(chromium: Browser, place: Town, needs:
         page.get_by_label("15 minutes on foot around").select_option(index=1)
         page.get_by_role("button", name="Show", exact=True).click()
         expect(page.get_by_text("769 m as the crow flies")).to_be_visible()
+
+
+def test_figures_are_narrowed_read_and_taken_along(chromium: Browser, place: Town, needs: dict[str, str]) -> None:
+    with window(chromium, place, "en") as page:
+        page.goto("/")
+        page.get_by_role("link", name="Figures", exact=True).click()
+        page.get_by_label("Grouped by").select_option(label="Service")
+        page.get_by_role("button", name="Show", exact=True).click()
+        row = page.get_by_role("row").filter(has_text="Visit to an elder")
+        expect(row).to_be_visible()
+        expect(page.get_by_role("img", name="How often people said yes")).to_be_visible()
+        check(page)
+        with page.expect_download() as download:
+            page.get_by_role("link", name="CSV").click()
+        assert download.value.path().read_bytes().startswith(b"\xef\xbb\xbfService,")
+        row.get_by_role("link").click()
+        expect(page.get_by_label("Grouped by")).to_have_value("week")
+
+
+@pytest.mark.parametrize(
+    ("path", "language", "size"),
+    [("/figures", "zh-CN", DESKTOP), ("/figures?by=service", "en", DESKTOP), ("/figures?by=week", "zh-CN", PHONE)],
+)
+def test_a_season_of_figures_is_clean_and_fits(
+    chromium: Browser, path: str, language: str, size: dict[str, int]
+) -> None:
+    with console(season()) as address, window(chromium, Town(address), language, size) as page:
+        page.goto(path)
+        expect(page.locator("svg.bars")).to_have_count(3)
+        check(page)
+        if language == "zh-CN" and size is DESKTOP:
+            picture(page, "figures-desktop-zh", whole=True)
 
 
 def test_six_tasks_are_done_by_what_the_pages_say(chromium: Browser, place: Town, needs: dict[str, str]) -> None:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -13,6 +12,7 @@ from ningju.console.pages.frame import AtFrame, Frame
 from ningju.console.pages.queue import AGES, ORDERS, Filter
 from ningju.console.pages.routing import pages
 from ningju.console.pages.speech import ALARMS
+from ningju.console.pages.walking import walk_m
 from schemas.catalogue import Site
 from schemas.place import Place
 from schemas.request import RequestState
@@ -22,7 +22,6 @@ router = pages()
 
 SHOWN = 1_000
 LISTED = 50
-WALK = timedelta(minutes=15)
 METRES_A_DEGREE = 111_195.0
 CORNERS = 64
 
@@ -147,9 +146,8 @@ def _circles(frame: Frame, site: Site | None, rows: Iterable[RequestView]) -> It
 
 
 def _walk_m(frame: Frame, site: Site) -> float:
-    """How far a quarter of an hour leads on foot by the zone's speeds, as the crow flies."""
-    speeds = frame.views[site.zone].policy.speeds
-    return speeds.walk * 1_000 * (WALK / timedelta(hours=1)) / speeds.detour
+    """How far a quarter of an hour leads on foot by the zone's speeds."""
+    return walk_m(frame.views[site.zone].policy.speeds)
 
 
 def _circle(centre: Place, metres: float, kind: str) -> Feature:

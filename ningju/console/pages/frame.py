@@ -57,6 +57,7 @@ PAGES = (
     ("/map", "Map"),
     ("/timeline", "Timeline"),
     ("/people", "People"),
+    ("/figures", "Figures"),
     ("/letters", "Dead letters"),
     ("/audit", "Audit"),
 )
