@@ -537,6 +537,10 @@ class ReadModel(Protocol):
         """Offers of a request or of a volunteer, oldest first."""
         ...
 
+    async def offers_to(self, volunteers: Collection[str], since: datetime) -> list[OfferView]:
+        """Offers made to some people after a moment, oldest first."""
+        ...
+
     async def expiring(self, before: datetime, limit: int = 50) -> list[OfferView]:
         """Open offers that expire before a moment, the first to expire first."""
         ...

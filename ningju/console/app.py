@@ -32,13 +32,18 @@ from ningju.console.pages import (
     audit,
     chart,
     dead,
+    editing,
     figures,
+    importing,
     life,
+    listing,
     live,
     new,
     now,
     people,
+    preview,
     queue,
+    teams,
     timeline,
     undo,
 )
@@ -98,6 +103,11 @@ def create_app(
         people,
         undo,
         figures,
+        editing,
+        teams,
+        listing,
+        importing,
+        preview,
     ):
         app.include_router(page.router)
     for part in (

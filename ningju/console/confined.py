@@ -120,6 +120,10 @@ class ConfinedStore:
         found = await self._store.offers(request_id=request_id, volunteer=volunteer)
         return [offer for offer in found if offer.zone in self._zones]
 
+    async def offers_to(self, volunteers: Collection[str], since: datetime) -> list[OfferView]:
+        found = await self._store.offers_to(volunteers, since)
+        return [offer for offer in found if offer.zone in self._zones]
+
     async def expiring(self, before: datetime, limit: int = 50) -> list[OfferView]:
         found = await self._store.expiring(before, AT_MOST)
         return [offer for offer in found if offer.zone in self._zones][:limit]

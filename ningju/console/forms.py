@@ -1,5 +1,9 @@
 """Fields of a form, bounded while they arrive."""
 
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import HTTP
+from typing import NamedTuple
 from urllib.parse import parse_qs
 
 from fastapi import Request
@@ -8,6 +12,7 @@ from engine.intake import Fault
 from ningju.console.bodies import BODY_LIMIT, read_bounded
 from ningju.console.problems import Problem, invalid
 
+MULTIPART = "multipart/form-data"
 URLENCODED = "application/x-www-form-urlencoded"
 FORM_LIMIT = 10_000_000
 MOST_FIELDS = 10_000
@@ -58,3 +63,36 @@ def parsed(body: bytes) -> dict[str, list[str]]:
     if any("\0" in value for values in fields.values() for value in values):
         raise invalid([Fault("body", "nul", "must not hold NUL characters")])
     return fields
+
+
+class Upload(NamedTuple):
+    """A file that a form has brought."""
+
+    name: str
+    data: bytes
+
+
+async def uploaded(request: Request) -> tuple[dict[str, list[str]], dict[str, Upload]]:
+    """Read a form with files: its fields with all their values, and its files by the names of their fields.
+
+    Raises
+    ------
+    Problem
+        422 when it cannot be read.
+    """
+    head = f"Content-Type: {request.headers.get('content-type', '')}\r\n\r\n".encode("latin-1", "replace")
+    message = BytesParser(EmailMessage, policy=HTTP).parsebytes(head + await keep_body(request, FORM_LIMIT))
+    fields: dict[str, list[str]] = {}
+    files: dict[str, Upload] = {}
+    if not message.is_multipart():
+        raise invalid([Fault("body", "form", "is no form with a file that can be read")])
+    for part in list(message.iter_parts())[:MOST_FIELDS]:
+        name = part.get_param("name", header="content-disposition")
+        data = part.get_payload(decode=True)
+        if not isinstance(name, str) or not isinstance(data, bytes):
+            continue
+        if (called := part.get_filename()) is not None:
+            files[name] = Upload(called, data)
+        else:
+            fields.setdefault(name, []).append(data.decode(errors="replace").replace("\0", ""))
+    return fields, files

@@ -14,7 +14,7 @@ from engine.ports import Store
 from ningju.console import tokens
 from ningju.console.access import CSRF_FIELD, CSRF_HEADER, LOCAL, ROLES, User
 from ningju.console.claims import Claims
-from ningju.console.forms import FORM_LIMIT, URLENCODED, firsts, keep_body, kind_of
+from ningju.console.forms import FORM_LIMIT, MULTIPART, URLENCODED, firsts, keep_body, kind_of, uploaded
 from ningju.console.keys import Keys, digest, new_secret
 from ningju.console.limits import Limit
 from ningju.console.permissions import TABLE, UNLISTED, Rule
@@ -199,7 +199,10 @@ class Gate:
 
 
 async def _field(request: Request) -> str:
-    """The token among a form's fields; a form with files sends it as the header."""
+    """The token among a form's fields."""
+    if kind_of(request) == MULTIPART:
+        fields, _ = await uploaded(request)
+        return next(iter(fields.get(CSRF_FIELD, ())), "")
     if kind_of(request) != URLENCODED:
         return ""
     return firsts(await keep_body(request, FORM_LIMIT)).get(CSRF_FIELD, "")

@@ -1,6 +1,6 @@
 """The read model in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -81,6 +81,10 @@ class MemoryReadModel:
             for offer in self._offers.values()
             if request_id in (None, offer.request_id) and volunteer in (None, offer.volunteer)
         ]
+        return sorted(found, key=lambda offer: (offer.offered_at, str(offer.offer_id)))
+
+    async def offers_to(self, volunteers: Collection[str], since: datetime) -> list[OfferView]:
+        found = [one for one in self._offers.values() if one.volunteer in volunteers and one.offered_at > since]
         return sorted(found, key=lambda offer: (offer.offered_at, str(offer.offer_id)))
 
     async def expiring(self, before: datetime, limit: int = 50) -> list[OfferView]:

@@ -1,6 +1,6 @@
 """SQL of the read model: one table a kind of row, with the columns that questions filter by and the row as JSON."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
@@ -165,6 +165,13 @@ def offers(connection: Connection, request_id: UUID | None, volunteer: str | Non
     if volunteer is not None:
         rows = rows.where(offer_row.c.volunteer == volunteer)
     return _views(connection, rows, OfferView)
+
+
+def offers_to(connection: Connection, volunteers: Collection[str], since: datetime) -> list[OfferView]:
+    """Offers to some people after a moment, oldest first."""
+    rows = select(offer_row.c.data).order_by(offer_row.c.offered_at, offer_row.c.key)
+    asked = offer_row.c.volunteer.in_(sorted(volunteers)) & (offer_row.c.offered_at > micros(since))
+    return _views(connection, rows.where(asked), OfferView)
 
 
 def expiring(connection: Connection, before: datetime, limit: int) -> list[OfferView]:

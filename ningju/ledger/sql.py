@@ -264,6 +264,9 @@ class SqlStore:
     async def offers(self, *, request_id: UUID | None = None, volunteer: str | None = None) -> list[OfferView]:
         return await self._read(lambda connection: read_model.offers(connection, request_id, volunteer))
 
+    async def offers_to(self, volunteers: Collection[str], since: datetime) -> list[OfferView]:
+        return await self._read(lambda connection: read_model.offers_to(connection, volunteers, since))
+
     async def expiring(self, before: datetime, limit: int = 50) -> list[OfferView]:
         return await self._read(lambda connection: read_model.expiring(connection, before, limit))
 

@@ -4,7 +4,23 @@ import re
 from pathlib import Path
 
 import ningju.console
-from ningju.console.pages import figures, frame, life, measures, new, now, people, queue, speech
+from ningju.console.pages import (
+    editing,
+    facts,
+    figures,
+    frame,
+    importing,
+    life,
+    listing,
+    measures,
+    new,
+    now,
+    people,
+    preview,
+    queue,
+    speech,
+    teams,
+)
 
 CONSOLE = Path(ningju.console.__file__).parent
 _SAID = re.compile(r"""(?:\b_|\.say|\b_say)\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
@@ -34,13 +50,24 @@ def _tables() -> set[str]:
         life.ANSWERS,
         new.WORDS,
         new.FAULTS,
-        people.WAYS,
         figures.GROUPS,
+        facts.WAYS,
+        facts.LEVELS,
+        facts.ASKED,
+        facts.FIELDS,
+        facts.LISTS,
+        editing.FAULTS,
+        importing.TEXTS,
+        listing.SWITCHES,
+        people.STATES,
+        speech.REFUSALS,
     ]
     found = {text for table in tables for text in table.values()}  # type: ignore[attr-defined]
     found |= {text for _, text in frame.PAGES} | {text for _, text, _ in queue.VIEWS}
     found |= {"Site", "Team's base"}  # the legend of the map
     found |= {measure.name for measure in measures.MEASURES}
+    found |= {text for text, _ in editing.LIMITS.values()} | {text for text, *_ in listing.LENGTHS.values()}
+    found |= {teams.WRONG_NAME, teams.WRONG_PLACE, listing.WRONG_CREW, listing.WRONG_NUMBER, preview.CHANGED_MEANWHILE}
     found |= {life.MISSING_REASON, life.WRONG_WINDOW}
     return found | _in_source("speech.py") | _in_source("routing.py")
 

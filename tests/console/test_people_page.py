@@ -1,8 +1,11 @@
 """People and teams, and a person who is paused."""
 
+from datetime import timedelta
+
 import pytest
 
 from schemas.commands import ChangeRoster
+from schemas.events import CheckedIn, SeatVacated
 from schemas.person import Person
 from schemas.place import Place
 from schemas.roster import SkillHeld, Team, Volunteer, WeeklySlot
@@ -52,7 +55,8 @@ async def test_a_person_has_hours_answers_and_what_lies_ahead(world: World, some
     text = (await world.client.get("/people/north/v1?lang=en")).text
     assert "Mon 08:00–24:00" in text
     assert "gives back what lies ahead: 1 visits" in text
-    assert "Declined" in text
+    assert "<dt>Answered</dt><dd>1 (100 %)</dd>" in text
+    assert "<dt>Said yes</dt><dd>0 (0 %)</dd>" in text
     assert (await world.client.get("/people/north/nobody")).status_code == 404
     assert (await world.client.get("/people/atlantis/v1")).status_code == 404
 
@@ -77,3 +81,27 @@ async def test_a_name_is_shown_when_asked_for(world: World, someone: VolunteerVi
     assert "李华" in (await world.client.post("/people/north/v1/name")).text
     assert [look.person for look in await world.store.looks()] == ["v1"]
     assert (await world.store.looks())[0].at == NOW
+
+
+async def test_the_list_says_how_people_are_burdened_and_how_they_answer(world: World, someone: VolunteerView) -> None:
+    rows = [offered(name=f"r{n}") for n in range(4)]
+    states = ("accepted", "declined", "expired", "rescinded")
+    await world.show(*(offer_of(row).changed(state=state) for row, state in zip(rows, states, strict=True)))
+    text = (await world.client.get("/people?zone=north&lang=en&q=v1")).text
+    assert "answers 67 %, says yes 33 %" in text
+    assert "asked 4 of 4 times this week" in text
+
+
+async def test_whether_somebody_kept_what_they_promised_is_told(world: World, someone: VolunteerView) -> None:
+    rows = [offered(name=f"r{n}") for n in range(3)]
+    events = [
+        CheckedIn(request_id=rows[0].request_id, volunteer="v1"),
+        SeatVacated(request_id=rows[1].request_id, seat=0, volunteer="v1", how="withdrawn"),
+        SeatVacated(request_id=rows[2].request_id, seat=0, volunteer="v1", how="released"),
+    ]
+    await world.show(*rows, *(offer_of(row).changed(state="accepted") for row in rows))
+    for event in events:
+        await world.happen("north", event=event)
+    world.clock.time = NOW + timedelta(hours=3)
+    text = (await world.client.get("/people/north/v1?lang=en")).text
+    assert "came 1 times, withdrew 1, stayed away 0 (50 %)" in text

@@ -1,10 +1,13 @@
 """The zones' half of the system in a few lines: open commands through the engine into the ledger."""
 
 import asyncio
+from collections.abc import Sequence
 
 from engine.handling import handle
 from engine.ports import Store, ZoneAppend
+from engine.trying import Trial, attempt
 from engine.zone import Zone
+from schemas.commands import Command
 from schemas.envelope import CommandEnvelope
 
 
@@ -25,6 +28,11 @@ class ZoneLoop:
             await self._store.commit([append])
             self._zones[row.zone] = handled.state
         return len(rows)
+
+    async def attempt(self, zone: str, commands: Sequence[Command]) -> Trial:
+        """Try orders, as the pages ask for it."""
+        state = self._zones.get(zone) or Zone.empty(zone)
+        return attempt(state, commands, state.clock)
 
     async def run(self) -> None:
         """Decide whatever comes, until cancelled."""

@@ -84,6 +84,8 @@ async def test_offers_are_found_by_id_request_and_volunteer_oldest_first(store: 
     assert await store.offers(request_id=first.request_id) == [fourth, first, third]
     assert await store.offers(volunteer="v1") == [fourth, second, third]
     assert await store.offers(request_id=first.request_id, volunteer="v2") == [first]
+    assert await store.offers_to(["v1", "v9"], fourth.offered_at) == [second, third]
+    assert await store.offers_to([], fourth.offered_at) == []
     await write(store, second.changed(state="accepted"))
     found = await store.offer(second.offer_id)
     assert found is not None

@@ -57,6 +57,7 @@ PAGES = (
     ("/map", "Map"),
     ("/timeline", "Timeline"),
     ("/people", "People"),
+    ("/catalogue", "Catalogue"),
     ("/figures", "Figures"),
     ("/letters", "Dead letters"),
     ("/audit", "Audit"),
@@ -176,10 +177,10 @@ class Frame:
         """Lead to another page after a form was sent."""
         return RedirectResponse(address, 303, HEADERS)
 
-    async def form(self) -> dict[str, list[str]]:
+    async def form(self, longest: int = LONGEST_FORM) -> dict[str, list[str]]:
         """What a form sent; a body that is too long counts as empty."""
         body = await keep_body(self.request, FORM_LIMIT)
-        return parsed(body) if len(body) <= LONGEST_FORM else {}
+        return parsed(body) if len(body) <= longest else {}
 
 
 async def _frame(request: Request, site: AtSite) -> Frame:

@@ -49,6 +49,11 @@ class Form:
         """All values of a field."""
         return [value for value in self._fields.get(name, ()) if value]
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the fields that were sent."""
+        return list(self._fields)
+
     def reason(self) -> str:
         """Why, without phone numbers and addresses: reasons go into events."""
         return redact(self.one("reason").replace("\0", ""))[:LONGEST_REASON]

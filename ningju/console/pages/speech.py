@@ -6,6 +6,7 @@ from uuid import UUID
 from ningju.console.pages.moments import Moments
 from ningju.console.pages.words import Language, named, say
 from schemas import events as e
+from schemas.base import Label
 from schemas.commands import Command
 from schemas.envelope import Actor, EventEnvelope, Outcome
 from schemas.plan import Rule
@@ -79,6 +80,23 @@ REASONS = {
     "put_back": "put back by an operator",
     "undone": "undone",
     "reassigned": "assigned by hand",
+    "left": "has left the roster",
+    "paused": "is paused",
+    "moved_team": "is in another team now",
+}
+
+REFUSALS = {
+    "wrong_zone": "It belongs to another zone.",
+    "other_zone": "It belongs to another zone.",
+    "unknown_zone": "There is no such zone.",
+    "belongs_elsewhere": "Another zone has it; remove it there first.",
+    "unknown_team": "There is no such team here.",
+    "unknown_volunteer": "There is no such volunteer here.",
+    "unknown_service_type": "There is no such service.",
+    "duplicate": "It is there twice, with different contents; the first is taken.",
+    "has_members": "The team still has members.",
+    "removed_too": "It is to be removed, too.",
+    "unknown": "It is not there.",
 }
 
 CODES = {
@@ -152,8 +170,19 @@ class Speech:
 
     def reason(self, reason: str) -> str:
         """A reason: ours are translated, what a person wrote stays as it is."""
+        if reason in wording.RULES:
+            return self.rule(reason)
         english = REASONS.get(reason)
         return reason if english is None else self._say(english)
+
+    def refusal(self, code: str, reason: str) -> str:
+        """Why an item of a list was not taken."""
+        english = REFUSALS.get(code)
+        return reason if english is None else self._say(english)
+
+    def label(self, label: Label) -> str:
+        """A name."""
+        return named(self.language, label)
 
     def code(self, outcome: Outcome) -> str:
         """Why a zone said no."""

@@ -1,0 +1,198 @@
+"""The catalogue: service types, common and featured, sites with their two lists; and the forms of both."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+from starlette.responses import Response
+
+from ningju.console.pages.facts import ASKED, LEVELS, facts
+from ningju.console.pages.frame import AtFrame, Frame
+from ningju.console.pages.orders import Form, form_of, number
+from ningju.console.pages.preview import CHANGED_MEANWHILE, EVERYWHERE, Wish, preview
+from ningju.console.pages.routing import pages
+from ningju.console.pages.teams import WRONG_NAME, WRONG_PLACE, names, place
+from ningju.console.problems import not_found
+from schemas.catalogue import ServiceType, Site
+from schemas.views import ZoneView
+
+router = pages()
+
+BLANK = 2
+MOST_DEMANDS = 10
+LENGTHS = {
+    "duration_s": ("Takes, in minutes", 60, 1, 1_440),
+    "response_target_s": ("To be asked within, in minutes", 60, 0, 166_666),
+    "completion_target_s": ("To be done within, in hours", 3_600, 0, 2_777),
+    "notice_s": ("People are asked at most before, in hours", 3_600, 0, 2_777),
+}
+"""Lengths of time of a service, with the unit of their form in seconds and its bounds."""
+SWITCHES = {"quiet_hours": "Keeps quiet hours", "needs_triage": "Needs triage", "one_team": "One team only"}
+WRONG_CREW = "A crew needs at least one skill, a level from 1 to 5 and 1 to 20 heads each."
+WRONG_NUMBER = "A number is missing or out of its bounds."
+
+
+@router.get("/catalogue")
+async def show(frame: AtFrame) -> Response:
+    """The page: what one zone offers, and where."""
+    asked = frame.request.query_params.get("zone", "")
+    zone = asked if asked in frame.views else next(iter(frame.views), "")
+    view = frame.views.get(zone)
+    types = sorted(view.service_types, key=lambda item: frame.speech.label(item.name)) if view else []
+    return frame.page(
+        "catalogue.html",
+        title="Catalogue",
+        zone=zone,
+        common=[item for item in types if item.featured_by is None],
+        featured=[item for item in types if item.featured_by is not None],
+        sites=sorted(view.sites, key=lambda site: frame.speech.label(site.name)) if view else [],
+        owner=lambda item: _owner(frame, item),
+        hands=frame.may("POST", "/catalogue/import"),
+    )
+
+
+def _owner(frame: Frame, item: ServiceType) -> str:
+    name = item.featured_by or ""
+    return frame.speech.zone(name) if name in frame.views else frame.speech.site("", name)
+
+
+@router.get("/catalogue/{zone}/services/{service}")
+async def show_service(frame: AtFrame, zone: str, service: str) -> Response:
+    """One service type."""
+    view, item = _service(frame, zone, service)
+    return _service_page(frame, view, item)
+
+
+@router.post("/catalogue/{zone}/services/{service}")
+async def edit_service(frame: AtFrame, zone: str, service: str) -> Response:
+    """Read the form, and show what it would change."""
+    form, (view, item) = await form_of(frame), _service(frame, zone, service)
+    if form.one("seen") != hash_of(item):
+        return _service_page(frame, view, item, [frame.say(CHANGED_MEANWHILE)])
+    body, faults = item.model_dump(mode="json"), list[str]()
+    if (name := names(form)) is None:
+        faults.append(WRONG_NAME)
+    body["name"], body["demands"] = name, _demands(form, faults)
+    for field, (_, unit, least, most) in LENGTHS.items():
+        told, standing = form.one(field), getattr(item, field)
+        if told != f"{standing / unit:g}":
+            length = number(told)
+            if length is None or not least <= length <= most:
+                faults.append(WRONG_NUMBER)
+                continue
+            body[field] = length * unit
+    reach, priority = number(form.one("reach_m")), number(form.one("priority"))
+    if (reach is None and form.one("reach_m")) or priority is None or not 1 <= priority <= 5:
+        faults.append(WRONG_NUMBER)
+    body |= {"reach_m": reach, "priority": priority}
+    body |= {field: form.one(field) == "yes" for field in SWITCHES}
+    body |= {"served_at": form.one("served_at") or None, "offered_to": form.one("offered_to") or "volunteer"}
+    owners = {"", zone, *(site.id for site in view.sites), item.featured_by or ""}
+    body["featured_by"] = (form.one("featured_by") or None) if form.one("featured_by") in owners else item.featured_by
+    if faults:
+        return _service_page(frame, view, item, [frame.say(fault) for fault in dict.fromkeys(faults)])
+    everywhere = form.one("everywhere") == "yes" and body["featured_by"] is None
+    lists = {EVERYWHERE if everywhere else zone: {"service_types": [body]}}
+    return await preview(frame, Wish(kind="catalogue", lists=lists, back=f"/catalogue/{zone}/services/{service}"))
+
+
+def hash_of(item: ServiceType | Site) -> str:
+    """What a form was filled in from: a zone's version changes with every event, an item seldom."""
+    return sha256(item.dump()).hexdigest()[:16]
+
+
+def _demands(form: Form, faults: list[str]) -> list[dict[str, Any]]:
+    demands = []
+    for n in range(MOST_DEMANDS):
+        if not form.one(f"skill{n}"):
+            continue
+        level, heads = number(form.one(f"level{n}")), number(form.one(f"heads{n}"))
+        if level is None or heads is None or not 1 <= level <= 5 or not 1 <= heads <= 20:
+            faults.append(WRONG_CREW)
+            continue
+        demands.append({"skill": form.one(f"skill{n}"), "level": level, "heads": heads})
+    if not demands:
+        faults.append(WRONG_CREW)
+    return demands
+
+
+def _service(frame: Frame, zone: str, name: str) -> tuple[ZoneView, ServiceType]:
+    view = frame.views.get(zone)
+    found = next((item for item in view.service_types if item.id == name), None) if view is not None else None
+    if view is None or found is None:
+        raise not_found("service type", name)
+    return view, found
+
+
+def _service_page(frame: Frame, view: ZoneView, item: ServiceType, faults: Sequence[str] = ()) -> Response:
+    offering = [one for one in frame.views.values() if any(other.id == item.id for other in one.service_types)]
+    skills = {demand.skill for one in view.service_types for demand in one.demands}
+    return frame.page(
+        "service.html",
+        422 if faults else 200,
+        title="Service",
+        view=view,
+        item=item,
+        facts=facts(frame, item),
+        seen=hash_of(item),
+        faults=faults,
+        lengths=LENGTHS,
+        switches=SWITCHES,
+        levels=LEVELS,
+        asked=ASKED,
+        skills=sorted(skills),
+        lines=range(min(MOST_DEMANDS, len(item.demands) + BLANK)),
+        zones=len(offering),
+        hands=frame.may("POST", "/catalogue/{zone}/services/{service}"),
+    )
+
+
+@router.get("/catalogue/{zone}/sites/{site}")
+async def show_site(frame: AtFrame, zone: str, site: str) -> Response:
+    """One site with its two lists."""
+    view, item = _site(frame, zone, site)
+    return _site_page(frame, view, item)
+
+
+@router.post("/catalogue/{zone}/sites/{site}")
+async def edit_site(frame: AtFrame, zone: str, site: str) -> Response:
+    """Read the form, and show what it would change."""
+    form, (view, item) = await form_of(frame), _site(frame, zone, site)
+    if form.one("seen") != hash_of(item):
+        return _site_page(frame, view, item, [frame.say(CHANGED_MEANWHILE)])
+    name, where = names(form), place(form)
+    faults = [frame.say(WRONG_NAME)] if name is None else []
+    faults += [frame.say(WRONG_PLACE)] if where is None else []
+    if faults:
+        return _site_page(frame, view, item, faults)
+    chosen = [one for one in form.many("featured") if any(one == other.id for other in view.service_types)]
+    body = item.model_dump(mode="json") | {"name": name, "place": where, "kind": form.one("kind") or item.kind}
+    body["featured"] = list(item.featured) if set(chosen) == set(item.featured) else chosen
+    lists = {zone: {"sites": [body]}}
+    return await preview(frame, Wish(kind="catalogue", lists=lists, back=f"/catalogue/{zone}/sites/{site}"))
+
+
+def _site(frame: Frame, zone: str, name: str) -> tuple[ZoneView, Site]:
+    view = frame.views.get(zone)
+    found = next((item for item in view.sites if item.id == name), None) if view is not None else None
+    if view is None or found is None:
+        raise not_found("site", name)
+    return view, found
+
+
+def _site_page(frame: Frame, view: ZoneView, item: Site, faults: Sequence[str] = ()) -> Response:
+    types = sorted(view.service_types, key=lambda one: frame.speech.label(one.name))
+    return frame.page(
+        "site.html",
+        422 if faults else 200,
+        title="Site",
+        view=view,
+        item=item,
+        seen=hash_of(item),
+        common=[one for one in types if one.featured_by is None],
+        featured=[one for one in types if one.id in item.featured or one.featured_by in (view.zone, item.id)],
+        choices=[one for one in types if one.featured_by is not None or one.id in item.featured],
+        kinds=sorted({one.kind for other in frame.views.values() for one in other.sites}),
+        faults=faults,
+        hands=frame.may("POST", "/catalogue/{zone}/sites/{site}"),
+    )

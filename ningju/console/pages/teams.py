@@ -1,0 +1,100 @@
+"""A team: who leads it, where it serves, how it is burdened; and its form."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from ningju.console.pages.facts import facts
+from ningju.console.pages.frame import AtFrame, Frame
+from ningju.console.pages.orders import Form, form_of
+from ningju.console.pages.preview import CHANGED_MEANWHILE, Wish, preview
+from ningju.console.pages.reliability import records, share
+from ningju.console.pages.routing import pages
+from ningju.console.problems import not_found
+from schemas.place import Place
+from schemas.views import TeamView, VolunteerView
+
+router = pages()
+
+WRONG_NAME = "Give a name in one language at least."
+WRONG_PLACE = "Give longitude and latitude in degrees."
+
+
+@router.get("/teams/{zone}/{team}")
+async def show(frame: AtFrame, zone: str, team: str) -> Response:
+    """The page."""
+    view, people = await _find(frame, zone, team)
+    return await _page(frame, view, people)
+
+
+@router.post("/teams/{zone}/{team}")
+async def edit(frame: AtFrame, zone: str, team: str) -> Response:
+    """Read the form, and show what it would change and whom it withdraws."""
+    form, (view, people) = await form_of(frame), await _find(frame, zone, team)
+    if form.one("seen") != str(view.version):
+        return await _page(frame, view, people, [frame.say(CHANGED_MEANWHILE)])
+    name, base = names(form), place(form)
+    faults = [frame.say(WRONG_NAME)] if name is None else []
+    faults += [frame.say(WRONG_PLACE)] if base is None else []
+    if faults:
+        return await _page(frame, view, people, faults)
+    served = [one for one in form.many("zones_served") if one in frame.views and one != zone]
+    kept = [one for one in view.team.zones_served if one not in frame.views]  # zones that the operator may not see
+    body = view.team.model_dump(mode="json") | {
+        "name": name,
+        "base": base,
+        "leader": form.one("leader") or None,
+        "zones_served": kept + served,
+    }
+    if set(body["zones_served"]) == set(view.team.zones_served):
+        body["zones_served"] = list(view.team.zones_served)
+    lists = {zone: {"teams": [body]}}
+    return await preview(frame, Wish(kind="people", lists=lists, back=f"/teams/{zone}/{team}"))
+
+
+def names(form: Form) -> dict[str, str] | None:
+    """A name as two fields of a form say it; nothing when there is none."""
+    zh, en = form.one("zh")[:200], form.one("en")[:200]
+    return {"zh": zh or en, "en": en or zh} if zh or en else None
+
+
+def place(form: Form) -> dict[str, Any] | None:
+    """A place as two fields of a form say it; nothing when it is none."""
+    try:
+        return Place(lon=float(form.one("lon")), lat=float(form.one("lat"))).model_dump()
+    except (ValueError, ValidationError):
+        return None
+
+
+async def _find(frame: Frame, zone: str, name: str) -> tuple[TeamView, list[VolunteerView]]:
+    teams, people = await frame.site.store.roster(zone)
+    found = next((view for view in teams if view.team.id == name), None)
+    if found is None:
+        raise not_found("team", name)
+    return found, [view for view in people if view.volunteer.team == name]
+
+
+async def _page(
+    frame: Frame, view: TeamView, people: Sequence[VolunteerView], faults: list[str] | None = None
+) -> Response:
+    members = [one.volunteer.id for one in people]
+    known = await records(frame.site.store, members, frame.now)
+    asked = sum(record.asked for record in known.values())
+    return frame.page(
+        "team.html",
+        422 if faults else 200,
+        title="Team",
+        view=view,
+        team=view.team,
+        facts=facts(frame, view.team),
+        members=members,
+        paused=sum(one.volunteer.paused for one in people),
+        share=share(known.values()),
+        asked=asked,
+        accepted=sum(record.accepted for record in known.values()),
+        answered=sum(record.answered for record in known.values()),
+        faults=faults or [],
+        hands=frame.may("POST", "/teams/{zone}/{team}"),
+    )
