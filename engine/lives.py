@@ -9,6 +9,7 @@ from engine.zone import Referred, RequestRecord, Seat, VisitRecord
 from schemas.events import (
     AlarmCleared,
     AlarmRaised,
+    AlarmsTaken,
     CheckedIn,
     CrewCompleted,
     Event,
@@ -33,7 +34,7 @@ from schemas.events import (
     VisitReleased,
 )
 from schemas.problem import ExclusionRule
-from schemas.request import OfferEnd, RequestState, Vacated
+from schemas.request import OfferEnd, RequestState, Taken, Vacated
 from schemas.views import SeatState
 
 RESULT_STATE = {
@@ -75,6 +76,7 @@ RequestEvent = (
     | ReferralReturned
     | AlarmRaised
     | AlarmCleared
+    | AlarmsTaken
     | RatingClosed
 )
 
@@ -115,7 +117,8 @@ def received(event: RequestReceived, envelope: Stamped) -> RequestRecord:
 def advance(record: RequestRecord, event: RequestEvent, stamped: Stamped) -> RequestRecord:
     """What one event makes of its request; the state follows the crew: queued, offered, accepted, under way."""
     fields = _ADVANCE[type(event)](record, event, stamped.now)
-    fields["seen"], fields["updated_at"] = stamped.version, stamped.now
+    if type(event) is not AlarmsTaken:  # who looks after it is no change of the request: plans and pages stay good
+        fields["seen"], fields["updated_at"] = stamped.version, stamped.now
     if "visit" in fields and "state" not in fields and record.state in LIVE:
         visit = fields["visit"]
         if visit is None or not visit.occupied:
@@ -245,7 +248,15 @@ def _alarmed(record: RequestRecord, event: AlarmRaised, now: datetime) -> Change
 
 
 def _calmed(record: RequestRecord, event: AlarmCleared, now: datetime) -> Changes:
-    return {"alarms": tuple(alarm for alarm in record.alarms if alarm != event.alarm)}
+    changes: Changes = {"alarms": tuple(alarm for alarm in record.alarms if alarm != event.alarm)}
+    if (taken := record.taken) is not None and event.alarm in taken.alarms:
+        left = tuple(alarm for alarm in taken.alarms if alarm != event.alarm)
+        changes["taken"] = taken.changed(alarms=left) if left else None
+    return changes
+
+
+def _taken(record: RequestRecord, event: AlarmsTaken, now: datetime) -> Changes:
+    return {"taken": Taken(by=event.by, at=now, alarms=event.alarms)}
 
 
 def _asked_for(record: RequestRecord, seat: int, asked: tuple[tuple[str, UUID], ...]) -> VisitRecord:
@@ -293,6 +304,7 @@ _ADVANCE: dict[type[Event], Callable[[RequestRecord, Any, datetime], Changes]] =
     ReferralEnded: _answered,
     AlarmRaised: _alarmed,
     AlarmCleared: _calmed,
+    AlarmsTaken: _taken,
     RatingClosed: _nothing,
 }
 """What events of a request change of it. Tables, not matching: asking a model for its class is slow."""

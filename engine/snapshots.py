@@ -19,7 +19,7 @@ from schemas.envelope import record_hash
 from schemas.roster import Team, Volunteer
 from schemas.zone import Policy, ZoneConfig
 
-SCHEMA = 3
+SCHEMA = 4
 """Version of the state's form: raise it with every change to ``engine.zone`` or to what ``evolve`` makes of an event."""
 
 

@@ -123,6 +123,7 @@ def _request_row(zone: Zone, record: RequestRecord) -> RowChange:
         visit=_visit_view(zone, record, need),
         offers=record.offers,
         alarms=record.alarms,
+        taken=record.taken,
         referral=record.referral,
         referred_to=None if referred is None else referred.to,
         served_by=record.served_by,

@@ -19,7 +19,7 @@ from schemas.envelope import GENESIS
 from schemas.place import Place, TimeWindow
 from schemas.plan import WaivableRule
 from schemas.problem import ExclusionRule
-from schemas.request import AlarmKind, Need, Referral, RequestSpec, RequestState, Stars
+from schemas.request import AlarmKind, Need, Referral, RequestSpec, RequestState, Stars, Taken
 from schemas.roster import Team, Volunteer
 from schemas.views import SeatState
 from schemas.zone import Policy, ZoneConfig
@@ -141,6 +141,8 @@ class RequestRecord(_Copied):
         People never asked again for this request, each with the rule.
     waived
         The rules that an operator has waived for somebody who is asked or has accepted.
+    taken
+        Who sees to its alarms, or to those of them that were there then.
     referral
         Set when this zone is the guest.
     referred, tried
@@ -168,6 +170,7 @@ class RequestRecord(_Copied):
     visits: int = 0
     offers: int = 0
     alarms: tuple[AlarmKind, ...] = ()
+    taken: Taken | None = None
     first_offer_at: Moment | None = None
     accepted_at: Moment | None = None
     started_at: Moment | None = None

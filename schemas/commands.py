@@ -222,6 +222,15 @@ class PinVisit(Frozen):
     reason: Reason = ""
 
 
+class TakeAlarms(Frozen):
+    """Take a request's alarms upon oneself, so that nobody else does it too. ``instead_of``: who is known to have them."""
+
+    kind: Literal["take_alarms"] = "take_alarms"
+    request_id: UUID
+    instead_of: str = ""
+    reason: Reason = ""
+
+
 class ReferRequest(Frozen):
     """Hand a request on to the next zone that could serve it, without waiting for the engine to find that nobody can."""
 
@@ -291,6 +300,7 @@ Command = Annotated[
     | AssignCrew
     | ReleaseVisit
     | PinVisit
+    | TakeAlarms
     | ReferRequest
     | AdmitReferral
     | EndReferral

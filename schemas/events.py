@@ -9,7 +9,7 @@ from schemas.base import Frozen, Identifier, Moment, Reason
 from schemas.catalogue import ServiceType, Site
 from schemas.place import Place, TimeWindow
 from schemas.plan import WaivableRule
-from schemas.request import AlarmKind, End, Need, OfferEnd, Referral, RequestSpec, Stars, Vacated
+from schemas.request import ActorKey, AlarmKind, End, Need, OfferEnd, Referral, RequestSpec, Stars, Vacated
 from schemas.roster import Team, Volunteer
 from schemas.zone import Policy, ZoneConfig
 
@@ -278,6 +278,15 @@ class AlarmCleared(Frozen):
     alarm: AlarmKind
 
 
+class AlarmsTaken(Frozen):
+    """Somebody sees to these alarms; for whom the request is, and what is planned, it changes nothing."""
+
+    kind: Literal["alarms_taken"] = "alarms_taken"
+    request_id: UUID
+    alarms: tuple[AlarmKind, ...]
+    by: ActorKey
+
+
 class RatingClosed(Frozen):
     """The time to rate is over; what is done leaves the state."""
 
@@ -312,6 +321,7 @@ Event = Annotated[
     | ReferralReturned
     | AlarmRaised
     | AlarmCleared
+    | AlarmsTaken
     | RatingClosed,
     Field(discriminator="kind"),
 ]

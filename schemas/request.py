@@ -10,6 +10,7 @@ from schemas.base import Frozen, Identifier, Metres, Moment, Priority, Reason, S
 from schemas.catalogue import SkillDemand
 from schemas.place import Place, TimeWindow
 
+ActorKey = Annotated[str, Field(max_length=100)]
 Windows = Annotated[tuple[TimeWindow, ...], Field(min_length=1, max_length=50)]
 
 
@@ -102,5 +103,15 @@ class Referral(Frozen):
 OfferEnd = Literal["declined", "expired", "rescinded"]
 Vacated = Literal["withdrawn", "no_show", "roster", "released"]
 AlarmKind = Literal["response_overdue", "crew_incomplete", "check_in_overdue", "finish_overdue", "needs_operator"]
+
+
+class Taken(Frozen):
+    """Who has taken alarms upon themselves, as ``kind:id``, when, and which: a later one is nobody's yet."""
+
+    by: ActorKey
+    at: Moment
+    alarms: tuple[AlarmKind, ...]
+
+
 Stars = Annotated[int, Field(ge=1, le=5)]
 Why = Reason

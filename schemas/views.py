@@ -6,7 +6,7 @@ from uuid import UUID
 from schemas.base import Frozen, Identifier, Label, Moment
 from schemas.catalogue import ServiceType, Site, ZoneLevel
 from schemas.place import Place, TimeWindow
-from schemas.request import AlarmKind, Referral, RequestState, Stars
+from schemas.request import AlarmKind, Referral, RequestState, Stars, Taken
 from schemas.roster import Team, Volunteer
 from schemas.zone import Policy, ZoneConfig
 
@@ -66,10 +66,16 @@ class RequestView(Frozen):
     visit: VisitView | None = None
     offers: int = 0
     alarms: tuple[AlarmKind, ...] = ()
+    taken: Taken | None = None
     referral: Referral | None = None
     referred_to: Identifier | None = None
     served_by: Identifier | None = None
     stars: Stars | None = None
+
+    @property
+    def keeper(self) -> Taken | None:
+        """Who sees to all of its alarms, if somebody does."""
+        return self.taken if self.taken is not None and set(self.alarms) <= set(self.taken.alarms) else None
 
 
 class OfferView(Frozen):

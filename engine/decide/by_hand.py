@@ -11,9 +11,9 @@ from engine.decide.plans import heads, next_visit_id, offer
 from engine.decide.referrals import refer
 from engine.eligibility import judge
 from engine.zone import RequestRecord, VisitRecord, Zone
-from schemas.commands import WAIVABLE, AssignCrew, AssignedSeat, PinVisit, ReferRequest, ReleaseVisit
+from schemas.commands import WAIVABLE, AssignCrew, AssignedSeat, PinVisit, ReferRequest, ReleaseVisit, TakeAlarms
 from schemas.envelope import Actor
-from schemas.events import SeatAccepted, VisitPinned, VisitPlanned
+from schemas.events import AlarmsTaken, SeatAccepted, VisitPinned, VisitPlanned
 from schemas.place import TimeWindow
 from schemas.plan import Rule, WaivableRule
 from schemas.request import Need, RequestState
@@ -162,6 +162,22 @@ def pin(draft: Draft, actor: Actor, command: PinVisit) -> None:
     if record.visit.pinned is command.pinned:
         raise Refused("nothing_to_change", f"the visit is {'pinned' if command.pinned else 'not pinned'} already")
     draft.emit(VisitPinned(request_id=command.request_id, visit_id=record.visit.visit_id, pinned=command.pinned))
+
+
+def take_alarms(draft: Draft, actor: Actor, command: TakeAlarms) -> None:
+    """Note who sees to what wants a person; somebody who does already is not passed over unseen."""
+    if actor.kind not in STAFF:
+        raise Refused("not_yours", "only an operator may do this")
+    record = draft.open(command.request_id)
+    if not record.alarms:
+        raise Refused("no_alarm", "nothing about the request wants a person any more")
+    taken = record.taken
+    keeper = taken.by if taken is not None and set(record.alarms) <= set(taken.alarms) else ""
+    if keeper == actor.key:
+        raise Refused("nothing_to_change", "you see to it already")
+    if keeper and keeper != command.instead_of:
+        raise Refused("already_taken", f"{keeper} sees to it already; ask there, or take it over")
+    draft.emit(AlarmsTaken(request_id=command.request_id, alarms=record.alarms, by=actor.key))
 
 
 def hand_on(draft: Draft, actor: Actor, command: ReferRequest) -> None:

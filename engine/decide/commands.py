@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from engine.decide.by_hand import assign, hand_on, pin, put_back
+from engine.decide.by_hand import assign, hand_on, pin, put_back, take_alarms
 from engine.decide.draft import Accepted, Draft, Refused, Rejected
 from engine.decide.offers import accept, decline, withdraw
 from engine.decide.plans import propose
@@ -35,6 +35,7 @@ from schemas.commands import (
     ReleaseVisit,
     ReportNoShow,
     SubmitRequest,
+    TakeAlarms,
     Tick,
     TriageRequest,
     WithdrawSeat,
@@ -83,6 +84,7 @@ _BY_ACTOR: dict[type[Command], Callable[[Draft, Actor, Any], None]] = {
     AssignCrew: assign,
     ReleaseVisit: put_back,
     PinVisit: pin,
+    TakeAlarms: take_alarms,
     ReferRequest: hand_on,
 }
 """Commands that only some may give."""

@@ -19,10 +19,10 @@ from tests.deterministic.loop import Asleep, Process, VirtualLoop
 from tests.deterministic.world import clocks, simulate
 from tests.schemas.samples import kinds
 
-BY_HAND = {"assign_crew", "release_visit", "pin_visit", "refer_request"}
+BY_HAND = {"assign_crew", "release_visit", "pin_visit", "refer_request", "take_alarms"}
 """What operators decide instead of the matcher: nobody does so here."""
 
-PINNED = {"visit_pinned"}
+PINNED = {"visit_pinned", "alarms_taken"}
 """What only operators cause."""
 
 SEEDS = range(1, int(os.environ.get("SIMULATED_SEEDS", "60")) + 1)

@@ -23,6 +23,7 @@ from schemas.commands import (
     RateVisit,
     ReportNoShow,
     SubmitRequest,
+    TakeAlarms,
     TriageRequest,
     WithdrawSeat,
 )
@@ -129,6 +130,7 @@ def story() -> World:
     world.accept("ann")
     world.ok(PinVisit(request_id=request("tomorrow"), reason="promised"))
     world.ok(PinVisit(request_id=request("tomorrow"), pinned=False))
+    world.ok(TakeAlarms(request_id=request("far")))
     world.ok(ChangeRoster(volunteers=(volunteer("ann", paused=True),)))
     world.check()
     return world

@@ -25,6 +25,7 @@ from schemas.commands import (
     RateVisit,
     ReportNoShow,
     SubmitRequest,
+    TakeAlarms,
     Tick,
     TriageRequest,
     WithdrawSeat,
@@ -168,6 +169,8 @@ class BusyDays:
             record = state.requests[self.random.choice(sorted(state.requests))]
             if record.state is RequestState.RECEIVED:
                 self.town.send(zone, TriageRequest(request_id=record.request_id, accept=self.chance(0.8)))
+            elif record.alarms and self.chance(0.3):
+                self.town.send(zone, TakeAlarms(request_id=record.request_id), OPERATOR)
             elif self.chance(0.2):
                 self.town.send(zone, CancelRequest(request_id=record.request_id))
             elif self.chance(0.3) and record.need is not None:

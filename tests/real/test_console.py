@@ -26,6 +26,7 @@ PICTURES = os.environ.get("NINGJU_PICTURES")
 
 DRAWN = {
     *("now-desktop-zh", "queue-desktop-zh", "assign-desktop-zh", "map-desktop-zh"),
+    *("people-desktop-zh", "preview-desktop-zh", "catalogue-desktop-zh"),
     *("figures-desktop-zh", "assigned-desktop-en", "timeline-visit-desktop-en", "request-phone-en"),
 }
 
@@ -39,6 +40,11 @@ SITES = (
     "/timeline",
     "/people",
     "/people/huayang/v0001",
+    "/people/huayang/v0001/edit",
+    "/people/import",
+    "/catalogue",
+    "/catalogue/huayang/services/elder-visit",
+    "/catalogue/import",
     "/figures?by=week",
     "/letters",
     "/audit",
@@ -202,6 +208,55 @@ def test_an_operator_assigns_by_hand_and_finds_it_in_the_audit(
         expect(page.get_by_role("status").filter(has_text="这里没有这位志愿者")).to_be_visible()
         page.get_by_role("link", name="审计").click()
         expect(page.get_by_role("cell", name="手工指派").first).to_be_visible()
+
+
+def test_a_person_is_edited_after_a_preview_of_whom_that_withdraws(
+    chromium: Browser, place: Town, needs: dict[str, str]
+) -> None:
+    with window(chromium, place, "zh-CN") as page:
+        page.goto("/people")
+        page.locator("[data-rows] tbody tr").nth(4).get_by_role("link").first.click()
+        page.get_by_role("link", name="编辑").click()
+        page.get_by_label("周三").fill("9:00-11:00, 14:00-16:30")
+        page.get_by_label("周六").fill("")
+        page.get_by_label("可达范围").fill("1200")
+        page.get_by_role("button", name="预览变化").click()
+        expect(page.get_by_role("heading", name="逐项变化")).to_be_visible()
+        check(page)
+        page.get_by_label("理由").fill("搬家了")
+        page.get_by_role("button", name="确认执行").click()
+        expect(page.get_by_role("status").filter(has_text="更改名册：已完成")).to_be_visible()
+        expect(page.get_by_text("1.2 km")).to_be_visible()
+        page.get_by_role("link", name="审计").click()
+        expect(page.get_by_role("row").filter(has_text="搬家了")).to_be_visible()
+
+
+def test_a_roster_from_a_spreadsheet_in_china_is_taken_after_a_preview(chromium: Browser, place: Town) -> None:
+    roster = place.call("/api/v1/zones/huayang/roster")
+    known, team = roster["volunteers"][5], roster["teams"][0]["id"]
+    where = f"{known['home']['lon']},{known['home']['lat']}"
+    rows = [
+        "编号,服务队,姓名,经度,纬度,技能,每日,出行",
+        f"{known['id']},{known['team']},,{where},,0,步行",  # what is accepted already stands
+        f"v9001,{team},欧阳淑华,{where},care:3;talk,1,公交",
+        f"v9002,no-such-team,,{where},care,1,步行",
+    ]
+    file = {"name": "volunteers.csv", "mimeType": "text/csv", "buffer": "\n".join(rows).encode("gb18030")}
+    with window(chromium, place, "zh-CN") as page:
+        page.goto("/people")
+        page.get_by_role("link", name="导入文件").click()
+        page.get_by_label("文件").set_input_files([file])  # type: ignore[list-item]
+        page.get_by_role("button", name="预览变化").click()
+        expect(page.get_by_role("status")).to_contain_text("新增 1 项，更改 1 项")
+        expect(page.get_by_text("no-such-team")).to_be_visible()
+        check(page)
+        picture(page, "preview-desktop-zh")
+        page.get_by_label("理由").fill("春季名册")
+        page.get_by_role("button", name="确认执行").click()
+        expect(page.get_by_role("status").filter(has_text="更改名册：已完成")).to_be_visible()
+        page.goto("/people/huayang/v9001")
+        expect(page.get_by_text("care 3, talk 1")).to_be_visible()
+        check(page)
 
 
 def test_what_changes_is_told_to_whoever_looks(chromium: Browser, place: Town, needs: dict[str, str]) -> None:

@@ -130,6 +130,7 @@ COMMANDS: tuple[c.Command, ...] = (
         reason="on the phone",
     ),
     c.ReleaseVisit(request_id=REQUEST, seen=7, reason="double"),
+    c.TakeAlarms(request_id=REQUEST, instead_of="operator:op-3", reason="on the phone with them"),
     c.PinVisit(request_id=REQUEST, seen=7, reason="promised"),
     c.ReferRequest(request_id=REQUEST, seen=7, reason="better there"),
     c.AdmitReferral(referral=REFER, spec=SPEC, need=NEED, excluded=("v0004",)),
@@ -186,6 +187,7 @@ EVENTS: tuple[e.Event, ...] = (
     ),
     e.AlarmRaised(request_id=REQUEST, alarm="needs_operator"),
     e.AlarmCleared(request_id=REQUEST, alarm="needs_operator"),
+    e.AlarmsTaken(request_id=REQUEST, alarms=("crew_incomplete", "needs_operator"), by="operator:op-7"),
     e.RatingClosed(request_id=REQUEST),
 )
 
