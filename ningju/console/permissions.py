@@ -98,6 +98,7 @@ TABLE: Mapping[str, Rule] = {
     # the operators' pages
     "GET /": Rule(EVERYBODY),
     "GET /now": Rule(EVERYBODY),
+    "POST /now/take": Rule(HANDS),
     "GET /queue": Rule(EVERYBODY),
     "GET /live": Rule(EVERYBODY),
     "GET /map": Rule(EVERYBODY),

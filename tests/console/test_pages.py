@@ -5,8 +5,11 @@ from datetime import timedelta
 
 import pytest
 
+from engine.ports import Account
+from schemas.commands import TakeAlarms
+from schemas.person import Person
 from schemas.place import TimeWindow
-from schemas.request import RequestState
+from schemas.request import RequestState, Taken
 from tests.console.world import NOW, World, label, offer_of, offered, service, zone_view
 
 HOSTILE = '"><script>alert(1)</script>&lt;{{ 7*7 }}'
@@ -19,6 +22,10 @@ PAGES = (
     "/map",
     "/timeline",
     "/people",
+    "/people/import",
+    "/catalogue",
+    "/catalogue/north/services/elder-visit",
+    "/catalogue/north/sites/north-home",
     "/letters",
     "/audit",
     "/audit/looks",
@@ -127,3 +134,43 @@ async def test_the_timeline_has_each_teams_visits_of_a_day_side_by_side_where_th
     assert tomorrow.count("chosen") == 1
     assert "Nobody is asked or goes on this day." in (await world.client.get("/timeline?zone=south&lang=en")).text
     assert (await world.client.get("/timeline?day=never&zone=x")).status_code == 200
+
+
+async def test_an_alarm_is_taken_with_a_name_and_what_is_nobodys_comes_first(world: World) -> None:
+    kept = offered(
+        name="kept",
+        alarms=("needs_operator",),
+        priority=5,
+        taken=Taken(by="operator:op-7", at=NOW - timedelta(minutes=5), alarms=("needs_operator",)),
+    )
+    free = offered(
+        name="free",
+        alarms=("needs_operator", "crew_incomplete"),
+        taken=Taken(by="operator:op-7", at=NOW, alarms=("needs_operator",)),
+    )
+    await world.show(kept, free)
+    await world.store.put_account(Account("op-7", "operator", None, NOW))
+    await world.store.put_persons([Person(id="op-7", name="王芳")])
+    text = (await world.client.get("/now?lang=en")).text
+    assert text.count("王芳 sees to it, 5 min ago") == 1
+    assert text.index(str(free.request_id)) < text.index(str(kept.request_id)), "a later alarm is nobody's yet"
+    buttons = re.findall(r'name="what" value="([^"]+)"', text)
+    assert buttons == [f"{free.request_id} north ", f"{kept.request_id} north operator:op-7"]
+    for value in buttons:
+        done = await world.client.post("/now/take", data={"what": value, "key": "k"})
+        assert done.headers["location"].startswith("/now?said="), done.text
+    assert [one.command for one in await world.open()] == [
+        TakeAlarms(request_id=free.request_id),
+        TakeAlarms(request_id=kept.request_id, instead_of="operator:op-7"),
+    ]
+    for value in ("", "nonsense", f"{free.request_id} south"):
+        assert (await world.client.post("/now/take", data={"what": value})).status_code == 404
+
+
+async def test_what_is_pushed_to_everybody_holds_no_form_of_anybody(world: World) -> None:
+    await world.show(offered(alarms=("needs_operator",)))
+    text = (await world.client.get("/now")).text
+    board = text[text.index('<div id="now"') : text.index("</main>")]
+    assert "csrf" not in board
+    assert "<form" not in board
+    assert 'form="take"' in board

@@ -140,6 +140,8 @@ class City(World):
             return bodies[route]
         if route.startswith("POST /open311/"):
             return f"service_code=elder-visit&address_id={zone}-home"
+        if route == "POST /now/take":
+            return f"what={self.object('request_id', zone)}+{zone}+&key=k"
         if route.startswith("POST ") and "/api/" not in route:
             request_id = self.object("request_id", zone)
             return f"id={request_id}&request={request_id}&zone={zone}&what=cancel&reason=test&sure=yes&key=k"

@@ -32,7 +32,7 @@ LOOKED_THROUGH = 500
 """Events of a zone that are looked through for the requests they touch; where there were more, all count as touched."""
 KEPT = 64
 
-Channel = tuple[str, str, frozenset[str] | None, bool]
+Channel = tuple[str, str, frozenset[str] | None, bool, bool]
 """Which page, language, zones, and whether dead letters are for them: who shares it reads the same bytes."""
 
 
@@ -74,7 +74,13 @@ class Live:
     async def listen(self, frame: Frame, page: str, after: dict[str, int]) -> AsyncIterator[bytes]:
         """Stream what happens from a cursor on, until the listener goes or the server drains."""
         site, stopping = frame.site, frame.site.services.stopping
-        channel = (page, frame.language, frame.viewer.user.zones, frame.may("GET", "/letters"))
+        channel = (
+            page,
+            frame.language,
+            frame.viewer.user.zones,
+            frame.may("GET", "/letters"),
+            frame.may("POST", "/now/take"),
+        )
         mine = self._channels.setdefault(channel, Listeners(frame))
         mine.count += 1
         number = mine.number
@@ -126,7 +132,7 @@ class Live:
             return
         touched = await _touched(self._site, moved, heads)
         self._seen = dict(heads)
-        for (page, _, zones, _), mine in list(self._channels.items()):
+        for (page, _, zones, *_), mine in list(self._channels.items()):
             ours = {zone: found for zone, found in touched.items() if zones is None or zone in zones}
             if not ours:
                 continue

@@ -1,23 +1,29 @@
 """Now: what needs a person, each with its one next action, and how every zone fares."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
 from engine.ports import PortError, RequestQuery
 from ningju.console.pages.frame import HEADERS, AtFrame, Frame
+from ningju.console.pages.orders import form_of, order, told
 from ningju.console.pages.routing import pages
+from ningju.console.persons import staff
+from ningju.console.problems import not_found
 from ningju.console.services import Site
+from schemas.commands import TakeAlarms
 from schemas.request import RequestState
 from schemas.views import OfferView, RequestView
 
 router = pages()
 
 SHOWN = 24
+LOOKED = 100
 SOON = timedelta(minutes=10)
 OPEN = tuple(state for state in RequestState if not state.ended)
 
@@ -38,6 +44,7 @@ class Board:
 
     calls: tuple[RequestView, ...]
     more_calls: bool
+    keepers: Mapping[str, str]
     triage: int
     expiring: tuple[OfferView, ...]
     counts: Mapping[str, Mapping[RequestState, int]]
@@ -66,10 +73,34 @@ async def show(frame: AtFrame) -> Response:
     return frame.page("now.html", title="Now", **content(frame, board))
 
 
+@router.post("/now/take")
+async def take(frame: AtFrame) -> Response:
+    """Take a request's alarms upon oneself; everybody who looks is told."""
+    form = await form_of(frame)
+    name, zone, keeper = (*form.one("what").split(" "), "", "", "")[:3]
+    try:
+        rows = await frame.site.store.request(UUID(name))
+    except ValueError:
+        rows = ()
+    row = next((one for one in rows if one.zone == zone), None)
+    if row is None:
+        raise not_found("request", name[:64])
+    asked = TakeAlarms(request_id=row.request_id, instead_of=keeper[:100])
+    part = f"{row.request_id} {keeper}"  # the page's one form serves all of its buttons
+    return frame.go(told("/now", await order(frame, form, zone, asked, correlation_id=row.request_id, part=part)))
+
+
+async def _names(site: Site, keepers: Iterable[str]) -> dict[str, str]:
+    """What those who see to alarms are called, by ``kind:id``: their colleagues are to know whom to ask."""
+    ids = {key: key.partition(":")[2] for key in keepers}
+    names = await staff(site.whole, ids.values())
+    return {key: names.get(name) or name for key, name in ids.items()}
+
+
 def content(frame: Frame, board: Board) -> dict[str, Any]:
     """What the page's template wants."""
     zones = [zone for zone in frame.views if zone in board.counts] or list(frame.views)
-    return {"board": board, "states": OPEN, "zones": zones, "action": action}
+    return {"board": board, "hands": frame.may("POST", "/now/take"), "states": OPEN, "zones": zones, "action": action}
 
 
 def action(row: RequestView) -> str:
@@ -80,7 +111,10 @@ def action(row: RequestView) -> str:
 async def look(site: Site) -> Board:
     """Ask the read model once; every question has an index, none counts what has ended."""
     store, now = site.store, site.clock.now()
-    calls = await store.requests(RequestQuery(order="urgent", alarmed=True, guests=True, limit=SHOWN))
+    calls = await store.requests(RequestQuery(order="urgent", alarmed=True, guests=True, limit=LOOKED))
+    free = sorted(
+        calls.rows, key=lambda row: row.keeper is not None
+    )  # what somebody sees to already comes after the rest
     counts = await store.counts(only_open=True)
     try:
         waiting = dict(await site.services.ready()) if site.services.ready else {}
@@ -88,8 +122,9 @@ async def look(site: Site) -> Board:
         waiting = {"store": str(error)}
     letters = await site.services.letters.newest(100) if site.services.letters else []
     return Board(
-        calls=calls.rows,
-        more_calls=calls.next is not None,
+        calls=tuple(free[:SHOWN]),
+        more_calls=calls.next is not None or len(free) > SHOWN,
+        keepers=await _names(site, [row.keeper.by for row in free[:SHOWN] if row.keeper is not None]),
         triage=sum(zone.get(RequestState.RECEIVED, 0) for zone in counts.values()),
         expiring=tuple(await store.expiring(now + SOON, 12)),
         counts=counts,

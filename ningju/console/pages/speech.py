@@ -130,6 +130,8 @@ CODES = {
     "unknown_team": "There is no such team here.",
     "unknown_volunteer": "There is no such volunteer here.",
     "seat_taken": "The seat is taken.",
+    "no_alarm": "Nothing about the request needs a person any more.",
+    "already_taken": "Somebody else sees to it already; look again.",
 }
 
 
@@ -309,6 +311,9 @@ class Speech:
                 return self._say("Alarm: {alarm}", alarm=self.alarm(event.alarm))
             case e.AlarmCleared():
                 return self._say("Alarm over: {alarm}", alarm=self.alarm(event.alarm))
+            case e.AlarmsTaken():
+                alarms = ", ".join(map(self.alarm, event.alarms))
+                return self._say("Seen to by {who}: {alarms}", who=event.by.partition(":")[2], alarms=alarms)
             case e.RatingClosed():
                 return self._say("The time to rate is over")
             case _:
@@ -342,5 +347,6 @@ ORDERS = {
     "assign_crew": "Assign by hand",
     "release_visit": "Put back",
     "refer_request": "Hand to another zone",
+    "take_alarms": "See to an alarm",
     "pin_visit": "Pin",
 }
