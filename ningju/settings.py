@@ -45,6 +45,9 @@ class Settings(BaseSettings):
         Hours after which somebody signs in again.
     sign_in_rate, intake_rate
         Sign-ins from one address, and requests sent in by one caller, such as ``30/minute``.
+    map_tiles, map_credit
+        Pictures below the map, as ``https://tiles.example/{z}/{x}/{y}.png``, and whose they are; empty: the map needs nothing
+        from outside.
     open311_jurisdiction
         Id by which Open311's clients name this place; empty: they need not.
     wait_s
@@ -92,6 +95,8 @@ class Settings(BaseSettings):
     session_hours: Annotated[float, Field(gt=0, le=720)] = 8.0
     sign_in_rate: Rate = "30/minute"
     intake_rate: Rate = "600/minute"
+    map_tiles: Annotated[str, Field(pattern=r"^(https?://[^\s;,'\"]+)?$")] = ""
+    map_credit: Annotated[str, Field(max_length=200)] = ""
     open311_jurisdiction: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{0,100}$")] = ""
     roles: Annotated[tuple[Role, ...], Field(min_length=1)] = ROLES
     scenario: Identifier | None = None

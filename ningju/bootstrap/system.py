@@ -10,6 +10,7 @@ import structlog
 from fastapi import FastAPI
 
 from engine.explaining import explain
+from engine.moving import Move, move
 from engine.ports import Clock, Notifier, Planner, Stats
 from engine.trying import Trial, attempt
 from engine.zone import Zone
@@ -87,10 +88,13 @@ class System:
             explain=self.explain,
             imagine=self.imagine,
             check=self.check,
+            move=self.move,
             attempt=self.attempt,
             letters=Letters(lambda: self.store, clock),
             stats=self.stats,
             wait_s=settings.wait_s,
+            tiles=settings.map_tiles,
+            credit=settings.map_credit,
         )
         self.prepared = asyncio.Event()
         self._main: asyncio.Task[None] | None = None
@@ -263,6 +267,14 @@ class System:
 
         state: Zone = await self.pipeline.states.state(zone)
         return await asyncio.to_thread(imagine, state, command, request_id, self.clock.now(), why)
+
+    async def move(
+        self, zone: str, request_id: UUID, team: str, start: datetime, want: str, instead: str
+    ) -> Move | None:
+        """Say what moving a visit would be, beside the event loop: a team's people are judged."""
+        state: Zone = await self.pipeline.states.state(zone)
+        now = self.clock.now()
+        return await asyncio.to_thread(move, state, request_id, now, team=team, start=start, want=want, instead=instead)
 
     async def check(self, zone: str, command: AssignCrew) -> Mapping[str, Sequence[Rule]]:
         """Name the rules that an assignment would break, by person."""

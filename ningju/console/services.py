@@ -11,6 +11,7 @@ from uuid import UUID
 from fastapi import Depends, Request
 
 from engine.intake import Directory
+from engine.moving import Move
 from engine.ports import Clock, DeadLetter, Stats, Store
 from engine.trying import Trial
 from ningju.console.access import User
@@ -71,6 +72,14 @@ class Imagine(Protocol):
     def __call__(self, zone: str, command: Command, request_id: UUID) -> Awaitable[Explanation | None]: ...
 
 
+class MoveVisit(Protocol):
+    """What moving a visit would be; ``None`` when the zone has no such request or team."""
+
+    def __call__(
+        self, zone: str, request_id: UUID, team: str, start: datetime, want: str, instead: str
+    ) -> Awaitable[Move | None]: ...
+
+
 class Check(Protocol):
     """Every rule that an assignment would break, by person."""
 
@@ -100,10 +109,14 @@ class Services:
         Explains a request as it would be after a command.
     check
         Names the rules that an assignment would break.
+    move
+        Says what moving a visit would be.
     attempt
         Tells what orders would do: whom they withdraw, what of them would be refused.
     letters
         Dead letters.
+    tiles, credit
+        Address of the pictures below the map, and whose they are; empty: none.
     stats
         Counters of the agents, for ``/metrics``.
     wait_s
@@ -118,8 +131,11 @@ class Services:
     explain: Explain | None = None
     imagine: Imagine | None = None
     check: Check | None = None
+    move: MoveVisit | None = None
     attempt: Attempt | None = None
     letters: Letters | None = None
+    tiles: str = ""
+    credit: str = ""
     stats: Stats = field(default_factory=Stats)
     wait_s: float = 5.0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

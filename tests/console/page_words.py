@@ -64,10 +64,10 @@ def _tables() -> set[str]:
     ]
     found = {text for table in tables for text in table.values()}  # type: ignore[attr-defined]
     found |= {text for _, text in frame.PAGES} | {text for _, text, _ in queue.VIEWS}
-    found |= {"Site", "Team's base"}  # the legend of the map
     found |= {measure.name for measure in measures.MEASURES}
     found |= {text for text, _ in editing.LIMITS.values()} | {text for text, *_ in listing.LENGTHS.values()}
     found |= {teams.WRONG_NAME, teams.WRONG_PLACE, listing.WRONG_CREW, listing.WRONG_NUMBER, preview.CHANGED_MEANWHILE}
+    found |= {"Site", "Team's base", "A team's way on this day", "Within reach"}  # the legend of the map
     found |= {life.MISSING_REASON, life.WRONG_WINDOW}
     return found | _in_source("speech.py") | _in_source("routing.py")
 

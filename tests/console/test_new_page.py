@@ -136,3 +136,35 @@ class TestLetters:
         assert done.headers["location"] == "/letters"
         assert self.drawer.said == [(1, "operator:local", "a test")]
         assert (await world.client.get("/letters/9")).status_code == 404
+
+
+async def test_a_place_on_the_map_finds_its_zone_and_that_zones_lists(world: World) -> None:
+    north = (await world.client.get("/new?lon=121.4012&lat=31.2112&lang=en")).text
+    south = (await world.client.get("/new?lon=121.4212&lat=31.2112&lang=en")).text
+    assert "Featured here" not in north
+    assert "Featured here" in south
+    assert "No zone has this place" in (await world.client.get("/new?lon=10&lat=10&lang=en")).text
+    for nonsense in ("lon=x&lat=31", "lon=nan&lat=31", "lon=500&lat=31", "lon=&lat="):
+        assert "Choose where help is needed" in (await world.client.get(f"/new?{nonsense}&lang=en")).text
+
+
+@pytest.mark.parametrize("site", ["", "north-home"])
+async def test_a_place_on_the_map_is_where_the_visit_is(world: World, site: str) -> None:
+    form = {"site": site, "lon": "121.4012345", "lat": "31.2112345", "service": "elder-visit"}
+    form |= {"when": "2026-03-03/morning", "key": "k", "sure": "yes"}
+    assert (await world.client.post("/new", data=form)).status_code == 303
+    (envelope,) = await world.open()
+    assert isinstance(envelope.command, SubmitRequest)
+    spec = envelope.command.spec
+    assert envelope.zone == "north"
+    assert spec.site == (site or None)
+    assert (spec.place.lon, spec.place.lat) == (121.401, 31.211)  # a hundred metres are all that commands carry
+
+
+async def test_who_could_do_it_is_asked_while_the_form_is_filled_in_and_half_a_form_is_no_fault(world: World) -> None:
+    form = {"site": "north-home", "service": "", "when": "2026-03-03/morning", "sure": "no"}
+    assert (await world.client.post("/new", data=form)).status_code == 422
+    beside = await world.client.post("/new?lang=en", data=form, headers={"HX-Request": "true"})
+    assert beside.status_code == 200
+    assert 'id="could"' in beside.text
+    assert await world.open() == []

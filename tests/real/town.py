@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-READY_S = 60
+READY_S = 180
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 

@@ -8,13 +8,15 @@ from uuid import UUID
 from pydantic import ValidationError
 from starlette.responses import Response
 
+from engine.moving import Move
 from ningju.console.pages.frame import AtFrame, Frame
-from ningju.console.pages.life import Whole, changed, explanation, read_moment, whole
+from ningju.console.pages.life import MISSING_REASON, Whole, changed, explanation, read_moment, whole
 from ningju.console.pages.orders import Form, form_of, number, ordered
 from ningju.console.pages.routing import pages
 from schemas.commands import WAIVABLE, AssignCrew, AssignedSeat
 from schemas.plan import Rule
 from schemas.views import RequestView
+from solvers import wording
 
 router = pages()
 
@@ -39,6 +41,8 @@ async def begin(frame: AtFrame, request_id: UUID) -> Response:
     row, asked = found.here, frame.request.query_params
     visit = row.visit
     team = asked.get("team") or (visit.team if visit is not None else "")
+    if team and (moved_to := read_moment(frame, asked.get("start", ""))) is not None:
+        return await _moved(frame, found, team, moved_to)
     start = visit.window.start if visit is not None and not asked.get("team") else _first_start(frame, row)
     choice = Choice(team, start, tuple(filter(None, [asked.get("who", "")])), False, frozenset())
     return await _page(frame, found, choice)
@@ -56,6 +60,8 @@ async def assign(frame: AtFrame, request_id: UUID) -> Response:
         form.one("agreed") == "yes",
         frozenset(form.many("waive")) & WAIVABLE,
     )
+    if frame.request.query_params.get("moved") and not form.reason():
+        return await _page(frame, found, choice, fault=frame.say(MISSING_REASON))
     command = _command(frame, row, choice, form)
     if command is None:
         return await _page(frame, found, choice, fault=frame.say("Fill in a team, a start and at least one person."))
@@ -68,7 +74,36 @@ async def assign(frame: AtFrame, request_id: UUID) -> Response:
         return await _page(frame, found, choice, broken=broken, checked=True, fault=fault)
     if command.seen is not None and row.version > command.seen:
         return await changed(frame, found, form)
-    return await ordered(frame, form, row.zone, command, f"/request/{request_id}", correlation_id=request_id)
+    return await ordered(frame, form, row.zone, command, _back(frame, request_id), correlation_id=request_id)
+
+
+def _back(frame: Frame, request_id: UUID) -> str:
+    """The timeline where the visit was dragged, else the request's page; never out of this site."""
+    back = frame.request.query_params.get("back", "")
+    return back if back.startswith("/timeline?") else f"/request/{request_id}"
+
+
+async def _moved(frame: Frame, found: Whole, team: str, start: datetime) -> Response:
+    """The form for a visit that is to be moved: who would go, which rule fails, what it costs; asks for a reason.
+
+    With ``part`` only that much of the page: ``form`` for a visit that was dropped, ``hint`` for one that is dragged.
+    """
+    row, asked = found.here, frame.request.query_params
+    move = frame.site.services.move
+    want, instead = asked.get("who", ""), asked.get("instead", "")
+    moved = await move(row.zone, row.request_id, team, start, want, instead) if move is not None else None
+    who: list[str] = []
+    left = list(moved.seats) if moved is not None else []
+    for demand, _ in _demands(frame, row):
+        seat = next((one for one in left if one.demand == demand), None)
+        who.append(seat.volunteer if seat is not None else "")
+        if seat is not None:
+            left.remove(seat)
+    choice = Choice(team, start, tuple(who), False, frozenset())
+    broken = moved.broken if moved is not None else {}
+    part = asked.get("part", "")
+    template = {"form": "assign_form.html", "hint": "assign_hint.html"}.get(part, "assign.html")
+    return await _page(frame, found, choice, broken=broken, checked=moved is not None, move=moved, template=template)
 
 
 def _first_start(frame: Frame, row: RequestView) -> datetime | None:
@@ -114,14 +149,16 @@ async def _page(
     broken: Mapping[str, Sequence[Rule]] | None = None,
     checked: bool = False,
     fault: str = "",
+    move: Move | None = None,
+    template: str = "assign.html",
 ) -> Response:
     row = found.here
     teams, volunteers = await frame.site.store.roster(row.zone)
-    why = await explanation(frame, row)
+    why = await explanation(frame, row) if move is None else None
     nearest = [one.volunteer for one in why.candidates] if why is not None else []
     members = sorted(one.volunteer.id for one in volunteers if one.volunteer.team == choice.team)
     return frame.page(
-        "assign.html",
+        template,
         422 if fault else 200,
         title="Assign by hand",
         row=row,
@@ -135,6 +172,11 @@ async def _page(
         checked=checked,
         waivable=WAIVABLE,
         fault=fault,
+        moved=move is not None or "moved" in frame.request.query_params,
+        move=move,
+        costs=tuple(wording.terms(move.terms)) if move is not None else (),
+        refused=frame.speech.no(move.code, move.detail) if move is not None and move.code else "",
+        back=frame.request.query_params.get("back", ""),
     )
 
 

@@ -3,19 +3,22 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.responses import JSONResponse, Response
 
 from engine.ports import RequestQuery
 from ningju.console.pages.frame import AtFrame, Frame
-from ningju.console.pages.queue import AGES, ORDERS, Filter
+from ningju.console.pages.queue import AGES, ORDERS, Filter, services
 from ningju.console.pages.routing import pages
 from ningju.console.pages.speech import ALARMS
 from ningju.console.pages.walking import walk_m
 from schemas.catalogue import Site
 from schemas.place import Place
 from schemas.request import RequestState
+from schemas.roster import Team, Volunteer
 from schemas.views import RequestView
 
 router = pages()
@@ -24,6 +27,8 @@ SHOWN = 1_000
 LISTED = 50
 METRES_A_DEGREE = 111_195.0
 CORNERS = 64
+CIRCLES = 100
+"""People of a team whose reach is drawn, at most."""
 
 Feature = dict[str, Any]
 
@@ -34,9 +39,20 @@ async def show(frame: AtFrame) -> Response:
     which = Filter(frame)
     site = frame.directory.sites.get(frame.request.query_params.get("site", ""))
     rows = await _rows(frame, which, LISTED)
+    reach = frame.request.query_params.get("reach", "")
+    people = await _reaching(frame, which, reach) if reach else []
+    tiles = frame.site.services.tiles
     return frame.page(
         "map.html",
         title="Map",
+        outside=_origin(tiles),
+        tiles=tiles,
+        credit=frame.site.services.credit,
+        reach=reach,
+        people=people,
+        teams=await _teams(frame, which),
+        day=_day(frame),
+        services=services(frame),
         which=which,
         rows=rows,
         site=site,
@@ -59,11 +75,13 @@ async def data(frame: AtFrame) -> Response:
         rows = [row for row in rows if str(row.request_id) == chosen] or await _one(frame, chosen)
     site = frame.directory.sites.get(frame.request.query_params.get("site", ""))
     zones = [which.zone] if which.zone else list(frame.views)
-    teams = {team.team.id: team.team.base for zone in zones for team in (await frame.site.store.roster(zone))[0]}
+    teams = {team.id: team.base for team in await _teams(frame, which)}
+    reaching = await _reaching(frame, which, frame.request.query_params.get("reach", ""))
     features = [
         *_zones(frame, zones),
         *_circles(frame, site, rows if chosen else []),
-        *_ways(rows, teams),
+        *(_circle(person.home, person.reach_m, "person") for person in reaching),
+        *_ways(frame, rows, teams),
         *_sites(frame, zones),
         *(_point(base, kind="team", name=name) for name, base in teams.items()),
         *(_request(frame, row) for row in rows),
@@ -78,6 +96,34 @@ async def _rows(frame: Frame, which: Filter, limit: int) -> Sequence[RequestView
         return (await frame.site.store.requests(replace(query, limit=limit, cursor=None))).rows
     except ValueError:
         return ()
+
+
+async def _teams(frame: Frame, which: Filter) -> list[Team]:
+    zones = [which.zone] if which.zone else list(frame.views)
+    return [view.team for zone in zones for view in (await frame.site.store.roster(zone))[0]]
+
+
+async def _reaching(frame: Frame, which: Filter, name: str) -> list[Volunteer]:
+    """A person, or a team's members: how far they go is drawn."""
+    if not name:
+        return []
+    zones = [which.zone] if which.zone else list(frame.views)
+    people = [view.volunteer for zone in zones for view in (await frame.site.store.roster(zone))[1]]
+    return [person for person in people if name in (person.id, person.team)][:CIRCLES]
+
+
+def _day(frame: Frame) -> date:
+    """The day whose ways are drawn."""
+    try:
+        return date.fromisoformat(frame.request.query_params.get("day", ""))
+    except ValueError:
+        return frame.moments.today
+
+
+def _origin(address: str) -> str:
+    """Scheme, host and port of the pictures below the map, as the browser is told to let them in."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
 async def _one(frame: Frame, name: str) -> Sequence[RequestView]:
@@ -122,13 +168,15 @@ def _sites(frame: Frame, zones: Iterable[str]) -> Iterable[Feature]:
             )
 
 
-def _ways(rows: Iterable[RequestView], teams: dict[str, Place]) -> Iterable[Feature]:
-    """The way of each team through its visits, in the order of their starts; a day at a time."""
-    by_team: dict[tuple[str, Any], list[RequestView]] = {}
+def _ways(frame: Frame, rows: Iterable[RequestView], teams: dict[str, Place]) -> Iterable[Feature]:
+    """The way of each team through its visits of the day, in the order of their starts."""
+    by_team: dict[str, list[RequestView]] = {}
+    day = _day(frame)
     for row in rows:
-        if row.visit is not None and row.visit.team in teams:
-            by_team.setdefault((row.visit.team, row.visit.window.start.date()), []).append(row)
-    for (team, _), visits in by_team.items():
+        visit = row.visit
+        if visit is not None and visit.team in teams and frame.moments.local(visit.window.start).date() == day:
+            by_team.setdefault(visit.team, []).append(row)
+    for team, visits in by_team.items():
         visits.sort(key=lambda row: row.visit.window.start if row.visit is not None else row.created_at)
         stops = [teams[team], *(row.place for row in visits)]
         line = {"type": "LineString", "coordinates": [[stop.lon, stop.lat] for stop in stops]}

@@ -30,8 +30,9 @@ from schemas.zone import Policy
 LONGEST_FORM = 200_000
 YEAR_S = 31_536_000
 
+POLICY = "Content-Security-Policy"
 HEADERS = {
-    "Content-Security-Policy": "; ".join(
+    POLICY: "; ".join(
         (
             "default-src 'none'",
             "script-src 'self'",
@@ -149,9 +150,19 @@ class Frame:
         kept += [(name, value) for name, value in changes.items() if value is not None]
         return self.request.url.path + (f"?{urlencode(kept)}" if kept else "")
 
-    def page(self, template: str, status: int = 200, **context: Any) -> Response:
-        """Render a page."""
-        response = HTMLResponse(self.render(template, **context), status, HEADERS)
+    def page(self, template: str, status: int = 200, *, outside: str = "", **context: Any) -> Response:
+        """Render a page.
+
+        Parameters
+        ----------
+        outside
+            The one origin, besides ours, from which the page may fetch pictures.
+        """
+        headers = dict(HEADERS)
+        if outside:
+            for name in ("img-src", "connect-src"):
+                headers[POLICY] = headers[POLICY].replace(f"{name} 'self'", f"{name} 'self' {outside}")
+        response = HTMLResponse(self.render(template, **context), status, headers)
         if self.request.query_params.get("lang") in LANGUAGES:
             response.set_cookie(COOKIE, self.language, max_age=YEAR_S, httponly=True, samesite="lax")
         return response

@@ -20,7 +20,7 @@ from schemas.base import derive_id
 from schemas.catalogue import ServiceType, Site
 from schemas.explanation import Explanation
 from schemas.intake import RequestIn
-from schemas.place import TimeWindow
+from schemas.place import Place, TimeWindow
 
 router = pages()
 
@@ -28,7 +28,22 @@ DAYS = 7
 PARTS = ((time(8), time(12), "morning"), (time(13), time(17), "afternoon"), (time(18), time(20), "evening"))
 WORDS = {"morning": "{day}, in the morning", "afternoon": "{day}, in the afternoon", "evening": "{day}, in the evening"}
 SHORTEST = timedelta(hours=1)
-FIELDS = ("site", "service", "when", "start", "end", "name", "phone", "address", "tier", "note", "priority", "code")
+FIELDS = (
+    "site",
+    "lon",
+    "lat",
+    "service",
+    "when",
+    "start",
+    "end",
+    "name",
+    "phone",
+    "address",
+    "tier",
+    "note",
+    "priority",
+    "code",
+)
 FAULTS = {
     "service_type": "Choose a service.",
     "windows": "This time cannot be: it has passed, or is too short for the service.",
@@ -90,7 +105,8 @@ def _need(frame: Frame, form: Form) -> tuple[RequestIn | None, list[str]]:
     person = {name: form.one(name) for name in ("name", "phone", "address")}
     fields: dict[str, Any] = {
         "service_type": form.one("service"),
-        "site": form.one("site"),
+        "site": form.one("site") or None,
+        "place": read_place(form.one("lon"), form.one("lat")),
         "windows": (window,),
         "note": form.one("note"),
         "source": "phone",
@@ -106,6 +122,14 @@ def _need(frame: Frame, form: Form) -> tuple[RequestIn | None, list[str]]:
         return RequestIn(**fields), []
     except ValidationError as error:
         return None, _worded(frame, ((fault.field, fault.reason) for fault in faults_of(error)))
+
+
+def read_place(lon: str, lat: str) -> Place | None:
+    """A place as a map or a form says it."""
+    try:
+        return Place(lon=float(lon), lat=float(lat))
+    except ValueError:
+        return None
 
 
 def _worded(frame: Frame, faults: Iterable[tuple[str, str]]) -> list[str]:
@@ -144,13 +168,18 @@ def _page(
     could: Explanation | None = None,
 ) -> Response:
     site = frame.directory.sites.get(filled["site"])
-    common, featured = _lists(frame, site)
+    place = read_place(filled["lon"], filled["lat"])
+    zone = site.zone if site is not None else frame.directory.zone_at(place) if place is not None else None
+    common, featured = _lists(frame, zone, site)
+    asked_beside = "hx-request" in frame.request.headers  # who could do it is asked for while the form is filled in
     return frame.page(
         "new.html",
-        422 if faults else 200,
+        422 if faults and not asked_beside else 200,
         title="New request",
         filled=filled,
         site=site,
+        place=place,
+        zone=zone if zone in frame.views else None,
         sites=_sites(frame),
         common=common,
         featured=featured,
@@ -168,11 +197,12 @@ def _sites(frame: Frame) -> list[tuple[str, list[Site]]]:
     return [(zone, sorted(by_zone[zone], key=lambda one: one.name.zh)) for zone in frame.views if zone in by_zone]
 
 
-def _lists(frame: Frame, site: Site | None) -> tuple[list[ServiceType], list[ServiceType]]:
-    """The site's two lists: what everybody offers, and what is offered here alone."""
-    if site is None or site.zone not in frame.views:
+def _lists(frame: Frame, zone: str | None, site: Site | None) -> tuple[list[ServiceType], list[ServiceType]]:
+    """The site's two lists, or the zone's: what everybody offers, and what is offered here alone."""
+    if zone not in frame.views or zone is None:
         return [], []
-    items = frame.views[site.zone].service_types
-    own = {site.zone, site.id}
+    items = frame.views[zone].service_types
+    own = {zone} if site is None else {zone, site.id}
+    listed = () if site is None else site.featured
     common = [item for item in items if item.featured_by is None]
-    return common, [item for item in items if item.featured_by in own or item.id in site.featured]
+    return common, [item for item in items if item.featured_by in own or item.id in listed]

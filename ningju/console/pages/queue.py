@@ -129,7 +129,7 @@ async def show(frame: AtFrame) -> Response:
         ages=AGES,
         states=tuple(RequestState),
         alarms=ALARMS,
-        services=_services(frame),
+        services=services(frame),
         bulk=BULK,
         done=_done(frame),
     )
@@ -150,7 +150,8 @@ def twice(rows: tuple[RequestView, ...]) -> frozenset[UUID]:
     return frozenset(row.request_id for row in open_rows if counted[row.beneficiary, row.service_type] > 1)
 
 
-def _services(frame: Frame) -> list[tuple[str, str]]:
+def services(frame: Frame) -> list[tuple[str, str]]:
+    """Every service of the zones that are shown, by name."""
     names = {item.id for view in frame.views.values() for item in view.service_types}
     return sorted(((name, frame.speech.service("", name)) for name in names), key=lambda pair: pair[1])
 

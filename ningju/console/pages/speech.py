@@ -132,6 +132,8 @@ CODES = {
     "seat_taken": "The seat is taken.",
     "no_alarm": "Nothing about the request needs a person any more.",
     "already_taken": "Somebody else sees to it already; look again.",
+    "window": "The start lies in no window of the request; change the window first.",
+    "too_late": "They could not answer in time; call them, and say that they have agreed.",
 }
 
 
@@ -188,8 +190,12 @@ class Speech:
 
     def code(self, outcome: Outcome) -> str:
         """Why a zone said no."""
-        english = CODES.get(outcome.code)
-        return outcome.detail if english is None else self._say(english)
+        return self.no(outcome.code, outcome.detail)
+
+    def no(self, code: str, detail: str) -> str:
+        """What a zone's no means."""
+        english = CODES.get(code)
+        return detail if english is None else self._say(english)
 
     def zone(self, zone: str) -> str:
         """A zone's name."""

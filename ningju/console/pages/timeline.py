@@ -1,44 +1,27 @@
-"""The timeline: each team's visits by the hour, who is asked and who goes; each leads to the form that moves it."""
+"""The timeline: each team's visits or each member's by the hour, who is asked and who goes; each can be moved."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from uuid import UUID
 
 from starlette.responses import Response
 
 from engine.ports import RequestQuery
 from ningju.console.pages.frame import AtFrame, Frame
+from ningju.console.pages.lines import BUCKETS, Day, Line, ways
 from ningju.console.pages.routing import pages
 from schemas.request import RequestState
+from schemas.roster import Team, Volunteer
 from schemas.views import RequestView
 
 router = pages()
 
 SHOWN = 6_000
 """A zone has 5,000 open requests at most."""
+SEEN_AS = {"arrived": "under_way"}
 PLANNED = (RequestState.OFFERED, RequestState.ACCEPTED, RequestState.UNDER_WAY)
-BUCKETS = 4
-"""Parts of an hour that the chart tells apart."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A visit on its team's line: columns from ``first`` up to before ``last``, in the row ``lane``."""
-
-    row: RequestView
-    first: int
-    last: int
-    lane: int
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A team's day."""
-
-    zone: str
-    team: str
-    name: str
-    bars: tuple[Bar, ...]
+AT_MOST = 200
+"""People on one page: a team has a few dozen."""
 
 
 @router.get("/timeline")
@@ -54,16 +37,14 @@ async def show(frame: AtFrame) -> Response:
         key=_start,
     )
     first, last = _hours(frame, rows)
-    teams = {view.team.id: view.team for view in (await frame.site.store.roster(zone))[0]} if zone else {}
-    lines = [
-        Line(
-            zone,
-            name,
-            frame.speech.team(teams[name]) if name in teams else name,
-            _bars(frame, [row for row in rows if row.visit and row.visit.team == name], first),
-        )
-        for name in sorted({*teams, *(row.visit.team for row in rows if row.visit)})
-    ]
+    teams, people = await frame.site.store.roster(zone) if zone else ([], [])
+    team = asked.get("team", "") if any(view.team.id == asked.get("team") for view in teams) else ""
+    day_of = Day(frame.moments, first)
+    if team:
+        members = [view.volunteer for view in people if view.volunteer.team == team]
+        lines = _people(frame, zone, team, members, rows, day_of)
+    else:
+        lines = _teams(frame, zone, [view.team for view in teams], rows, day_of)
     lines.sort(key=lambda line: not line.bars)
     return frame.page(
         "timeline.html",
@@ -72,11 +53,51 @@ async def show(frame: AtFrame) -> Response:
         day=day,
         days=[day + timedelta(days=ahead) for ahead in (-1, 1)],
         lines=lines,
+        team=team,
+        team_name=next((frame.speech.team(view.team) for view in teams if view.team.id == team), ""),
         hours=range(first, last),
         buckets=BUCKETS,
         chosen=asked.get("request", ""),
         rows=rows,
+        first=first,
+        hands=frame.may("POST", "/request/{request_id}/assign"),
+        back=frame.address(said=None),
     )
+
+
+def _teams(frame: Frame, zone: str, teams: Sequence[Team], rows: Sequence[RequestView], day: Day) -> list[Line]:
+    """A line for each team, and for each that has gone but still has visits."""
+    names = {team.id: frame.speech.team(team) for team in teams}
+    states = {row.request_id: row.state.value for row in rows}
+    return [
+        Line(
+            zone,
+            name,
+            names.get(name, name),
+            day.bars([row for row in rows if row.visit and row.visit.team == name], states),
+        )
+        for name in sorted({*names, *(row.visit.team for row in rows if row.visit)})
+    ]
+
+
+def _people(
+    frame: Frame, zone: str, team: str, members: Sequence[Volunteer], rows: Sequence[RequestView], day: Day
+) -> list[Line]:
+    """A line for each member of a team: what they are asked for, what they have accepted, and the ways there."""
+    of: dict[str, list[RequestView]] = {}
+    states: dict[str, dict[UUID, str]] = {}
+    for row in rows:
+        for seat in row.visit.seats if row.visit is not None else ():
+            if seat.volunteer is not None:
+                of.setdefault(seat.volunteer, []).append(row)
+                states.setdefault(seat.volunteer, {})[row.request_id] = SEEN_AS.get(seat.state, seat.state)
+    policy = frame.views[zone].policy
+    lines = []
+    for person in sorted(members, key=lambda one: (one.id not in of, one.id))[:AT_MOST]:
+        mine = of.get(person.id, [])
+        bars = day.bars(mine, states.get(person.id, {}), ways(person, mine, policy))
+        lines.append(Line(zone, team, person.id, bars, person.id))
+    return lines
 
 
 def _settled(frame: Frame) -> Sequence[str]:
@@ -115,22 +136,3 @@ def _end_hour(frame: Frame, row: RequestView) -> int:
     assert row.visit is not None
     start, end = (frame.moments.local(moment) for moment in (row.visit.window.start, row.visit.window.end))
     return 24 if end.date() > start.date() else min(24, end.hour + (end.minute > 0))
-
-
-def _bars(frame: Frame, rows: Sequence[RequestView], first: int) -> tuple[Bar, ...]:
-    """Visits of a team, by their starts, in as few rows as they need."""
-    bars: list[Bar] = []
-    free: list[int] = []
-    for row in rows:
-        assert row.visit is not None
-        begin = _column(frame.moments.local(row.visit.window.start), first)
-        length = (row.visit.window.length.total_seconds() + 899) // 900
-        end = min(begin + max(2, int(length)), (24 - first) * BUCKETS + 1)
-        lane = next((n for n, until in enumerate(free) if until <= begin), len(free))
-        free[lane : lane + 1] = [end]
-        bars.append(Bar(row, begin, end, lane + 1))
-    return tuple(bars)
-
-
-def _column(moment: datetime, first: int) -> int:
-    return (moment.hour - first) * BUCKETS + moment.minute * BUCKETS // 60 + 1
