@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from pydantic import ValidationError
+
 from engine.ports import PortError, Record
 from engine.snapshots import SCHEMA, append, dump
 from engine.views import project
@@ -98,7 +100,7 @@ async def _check_zone(store: InspectableStore, zone: str, image: ZoneImage, prom
     for request_id in promises.open.get(zone, ()):
         if request_id not in state.requests:
             return f"request {request_id} has not ended and is not in the state any more"
-    return _different_rows({key: view.dump() for key, view in rows.items()}, image.rows)
+    return _different_rows(rows, image.rows)
 
 
 async def _records(store: InspectableStore, zone: str, head: int) -> AsyncIterator[Record]:
@@ -124,13 +126,24 @@ def _broken_link(record: Record, version: int, previous: str) -> str | None:
     return None
 
 
-def _different_rows(made: dict[RowKey, bytes], stored: dict[RowKey, bytes]) -> str | None:
+def _different_rows(made: dict[RowKey, Frozen], stored: dict[RowKey, bytes]) -> str | None:
     for key in sorted(made.keys() | stored.keys()):
-        if made.get(key) != stored.get(key):
+        view, data = made.get(key), stored.get(key)
+        if view is None or data is None or not _says(data, view):
             table, name = key
             fault = "is missing" if key not in stored else "is left over" if key not in made else "differs"
             return f"the {table} row {name} {fault}; `ningju rebuild` makes it anew"
     return None
+
+
+def _says(data: bytes, view: Frozen) -> bool:
+    """Whether a stored row says what it should; one from before a field was added says that field's default."""
+    if data == view.dump():
+        return True
+    try:
+        return type(view).read(data) == view
+    except ValidationError:
+        return False
 
 
 def _overdue(image: ZoneImage, by: datetime) -> str | None:

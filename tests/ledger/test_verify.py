@@ -129,6 +129,18 @@ async def test_what_was_tampered_with_is_found(ledgers: Ledgers, fault: str, tam
     assert re.search(fault, str(violation)), violation
 
 
+@pytest.mark.parametrize("ledgers", ["sqlite"], indirect=True)
+async def test_a_row_of_before_a_field_was_added_says_the_same(ledgers: Ledgers) -> None:
+    store = await ledgers.open()
+    world = day()
+    await write(store, world.steps)
+    assert isinstance(store, SqlStore)
+    older = "UPDATE request_row SET data = CAST(REPLACE(data, ',\"pinned\"\\:false', '') AS BLOB)"
+    await store._database.write(lambda connection: connection.execute(text(older)) and None)
+    assert not any(b"pinned" in data for data in (await store.image("z1")).rows.values())
+    assert await verify(store, world.now) is None
+
+
 async def test_an_accepted_request_that_no_event_knows_is_found(store: InspectableStore) -> None:
     world = day()
     envelope, decided, _ = world.steps[3]
