@@ -1,6 +1,6 @@
 """When a zone wants matching, what is asked of the solver, and what becomes of its plan: the matcher's pure half."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -11,7 +11,7 @@ from engine.eligibility import Frame, Places, build_commitments, build_team, bui
 from engine.hurry import next_second_ask, open_again
 from engine.ports import NewCommand, StoredPlan
 from engine.quiet_hours import at_minute
-from engine.zone import ASKED_KEPT, RequestRecord, Zone
+from engine.zone import ASKED_KEPT, CalendarEntry, RequestRecord, Zone
 from schemas import problem as p
 from schemas.base import derive_id
 from schemas.commands import ProposedSeat, ProposedVisit, ProposePlan
@@ -80,12 +80,14 @@ class Memory:
     days: tuple[datetime, int] | None = None
     places: Places = field(default_factory=Places)
     people: dict[str, tuple[Volunteer, int, int, p.Volunteer]] = field(default_factory=dict)
+    calendars: dict[str, tuple[tuple[CalendarEntry, ...], list[p.Commitment]]] = field(default_factory=dict)
 
     def wake(self, midnight: datetime) -> None:
         """Forget yesterday."""
         if self.days is not None and self.days[0] != midnight:
             self.days, self.places = None, Places()
             self.people.clear()
+            self.calendars.clear()
 
     def start(self, frame: Frame) -> None:
         """Begin a problem; another number of days makes everybody new."""
@@ -93,6 +95,7 @@ class Memory:
         if days != self.days:
             self.days = days
             self.people.clear()
+            self.calendars.clear()
 
     def volunteer(self, person: Volunteer, frame: Frame) -> p.Volunteer:
         """The person as the problem's volunteer."""
@@ -103,6 +106,18 @@ class Memory:
         built = build_volunteer(person, frame)
         self.people[person.id] = (person, seen, asked, built)
         return built
+
+    def commitments(self, name: str, frame: Frame, without: Collection[UUID]) -> Iterator[p.Commitment]:
+        """What blocks a person, but for those of the requests ``without``."""
+        entries = frame.zone.calendar(name)
+        if not entries:
+            return
+        known = self.calendars.get(name)
+        if known is None or known[0] is not entries:
+            known = self.calendars[name] = (entries, build_commitments(name, frame))
+        for entry, built in zip(entries, known[1], strict=True):
+            if entry.request_id not in without:
+                yield built
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +197,8 @@ def pose(zone: Zone, now: datetime, *, seed: int = 1, memory: Memory | None = No
     commitments = tuple(
         commitment
         for person in people
-        for commitment in build_commitments(
-            person.id,
-            frame,
-            without=posed_ids - {asked_already[person.id]} if person.id in asked_already else posed_ids,
+        for commitment in memory.commitments(
+            person.id, frame, posed_ids - {asked_already[person.id]} if person.id in asked_already else posed_ids
         )
     )
     teams = tuple(build_team(zone.teams[name], frame) for name in sorted(zone.teams))

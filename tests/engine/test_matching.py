@@ -1,6 +1,6 @@
 """What becomes of a plan: offers, requests that are sent on, and those that wait for an answer to something else."""
 
-from engine.matching import Proposal, pose, propose
+from engine.matching import Memory, Posed, Proposal, pose, propose
 from schemas.catalogue import SkillDemand
 from schemas.commands import ChangeCatalogue, ConfigureZone, DeclineOffer
 from schemas.place import Place
@@ -94,6 +94,34 @@ def test_a_start_that_leaves_time_to_replace_who_stays_away_is_worth_a_way() -> 
     made.submit("r1", window(START))
     (item,) = matched(made).items
     assert (item.start, [seat.volunteer for seat in item.seats]) == (START, ["bob"])
+
+
+def blocked(posed: Posed) -> list[tuple[str, Place, int, int]]:
+    problem = posed.problem
+    assert problem is not None
+    return [(item.volunteer, problem.locations[item.location], item.start, item.end) for item in problem.commitments]
+
+
+def test_what_is_remembered_of_earlier_problems_changes_nothing_in_the_next() -> None:
+    """Ann is asked, says no, is asked for something else; a day goes by: each time she is blocked as if seen anew."""
+    made, memory = world("ann", "bob"), Memory()
+    for name in ("r1", "r2", "r3"):
+        made.submit(name, window(START, hours(60)))
+    seen = []
+    for name, start in (("r1", START), ("r2", START + hours(1))):
+        made.offer(name, start, "ann")
+        seen.append(blocked(pose(made.state, made.now, memory=memory)))
+        assert seen[-1] == blocked(pose(made.state, made.now)) != []
+        made.ok(DeclineOffer(offer_id=made.offer_of("ann")), by("ann"))
+        assert blocked(pose(made.state, made.now, memory=memory)) == []
+    assert seen[0] != seen[1]
+    made.until(MONDAY + hours(5))
+    made.offer("r3", MONDAY + hours(28), "bob")
+    made.accept("bob")
+    assert blocked(pose(made.state, made.now, memory=memory)) != []
+    made.until(MONDAY + hours(26))
+    again = blocked(pose(made.state, made.now, memory=memory))
+    assert again == blocked(pose(made.state, made.now)) != []
 
 
 def test_no_start_is_hurried_where_there_is_time_to_spare() -> None:
