@@ -22,6 +22,7 @@ from ningju.bootstrap.lock import sole_writer
 from ningju.bootstrap.operating import Letters, check, imagine
 from ningju.bootstrap.server import WebServer
 from ningju.bootstrap.store import RingingStore, open_store
+from ningju.bootstrap.supposing import WhatIf
 from ningju.console.app import create_app
 from ningju.console.guard import LOCAL
 from ningju.console.services import Services
@@ -90,6 +91,7 @@ class System:
             check=self.check,
             move=self.move,
             attempt=self.attempt,
+            what_if=WhatIf(self._state, lambda: self._planner, clock, seed=settings.seed),
             letters=Letters(lambda: self.store, clock),
             stats=self.stats,
             wait_s=settings.wait_s,
@@ -254,18 +256,22 @@ class System:
             waiting["database"] = "away: commits are put off"
         return waiting
 
+    async def _state(self, zone: str) -> Zone:
+        state: Zone = await self.pipeline.states.state(zone)
+        return state
+
     async def explain(self, zone: str, request_id: UUID) -> Explanation | None:
         """Explain a request from the state of a zone, which does not change, beside the event loop: that takes a solve."""
         from solvers.why import why  # with it comes the compiled search: not at the start
 
-        state: Zone = await self.pipeline.states.state(zone)
+        state = await self._state(zone)
         return await asyncio.to_thread(explain, state, request_id, self.clock.now(), why)
 
     async def imagine(self, zone: str, command: Command, request_id: UUID) -> Explanation | None:
         """Explain a request as it would be after a command, beside the event loop."""
         from solvers.why import why
 
-        state: Zone = await self.pipeline.states.state(zone)
+        state = await self._state(zone)
         return await asyncio.to_thread(imagine, state, command, request_id, self.clock.now(), why)
 
     async def move(
@@ -278,10 +284,10 @@ class System:
 
     async def check(self, zone: str, command: AssignCrew) -> Mapping[str, Sequence[Rule]]:
         """Name the rules that an assignment would break, by person."""
-        state: Zone = await self.pipeline.states.state(zone)
+        state = await self._state(zone)
         return check(state, command, self.clock.now())
 
     async def attempt(self, zone: str, commands: Sequence[Command]) -> Trial:
         """Try orders on a zone's state, beside the event loop."""
-        state: Zone = await self.pipeline.states.state(zone)
+        state = await self._state(zone)
         return await asyncio.to_thread(attempt, state, commands, self.clock.now())

@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from engine.intake import Directory
 from engine.moving import Move
 from engine.ports import Clock, DeadLetter, Stats, Store
+from engine.supposing import Orders, Outlook, Supposition
 from engine.trying import Trial
 from ningju.console.access import User
 from ningju.console.confined import ConfinedStore
@@ -92,6 +93,18 @@ class Attempt(Protocol):
     def __call__(self, zone: str, commands: Sequence[Command]) -> Awaitable[Trial]: ...
 
 
+class WhatIf(Protocol):
+    """Things tried on a copy of a zone's state; ``Impossible`` when the zone has no such thing. Nothing is written."""
+
+    def orders(self, zone: str, what: Supposition) -> Awaitable[Orders]:
+        """What would be ordered."""
+        ...
+
+    def look(self, zone: str, what: Supposition) -> Awaitable[Outlook]:
+        """How the plan would differ; ``Unavailable`` when there was none in time."""
+        ...
+
+
 Readiness = Callable[[], Awaitable[Mapping[str, str]]]
 
 
@@ -113,6 +126,8 @@ class Services:
         Says what moving a visit would be.
     attempt
         Tells what orders would do: whom they withdraw, what of them would be refused.
+    what_if
+        Compares the plan of a zone as it is with the plan as it would be.
     letters
         Dead letters.
     tiles, credit
@@ -133,6 +148,7 @@ class Services:
     check: Check | None = None
     move: MoveVisit | None = None
     attempt: Attempt | None = None
+    what_if: WhatIf | None = None
     letters: Letters | None = None
     tiles: str = ""
     credit: str = ""
