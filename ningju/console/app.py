@@ -46,6 +46,7 @@ from ningju.console.pages import (
     teams,
     timeline,
     undo,
+    what_if,
 )
 from ningju.console.problems import Problem, on_http, on_invalid, on_port, on_problem
 from ningju.console.services import Services, Site
@@ -108,6 +109,7 @@ def create_app(
         listing,
         importing,
         preview,
+        what_if,
     ):
         app.include_router(page.router)
     for part in (

@@ -15,11 +15,13 @@ from ningju.console.pages import (
     measures,
     new,
     now,
+    outlook,
     people,
     preview,
     queue,
     speech,
     teams,
+    what_if,
 )
 
 CONSOLE = Path(ningju.console.__file__).parent
@@ -61,6 +63,9 @@ def _tables() -> set[str]:
         listing.SWITCHES,
         people.STATES,
         speech.REFUSALS,
+        what_if.KINDS,
+        what_if.FAULTS,
+        outlook.LEVELS,
     ]
     found = {text for table in tables for text in table.values()}  # type: ignore[attr-defined]
     found |= {text for _, text in frame.PAGES} | {text for _, text, _ in queue.VIEWS}
@@ -68,6 +73,7 @@ def _tables() -> set[str]:
     found |= {text for text, _ in editing.LIMITS.values()} | {text for text, *_ in listing.LENGTHS.values()}
     found |= {teams.WRONG_NAME, teams.WRONG_PLACE, listing.WRONG_CREW, listing.WRONG_NUMBER, preview.CHANGED_MEANWHILE}
     found |= {"Site", "Team's base", "A team's way on this day", "Within reach"}  # the legend of the map
+    found |= {what_if.BUSY, what_if.AGED}
     found |= {life.MISSING_REASON, life.WRONG_WINDOW}
     return found | _in_source("speech.py") | _in_source("routing.py")
 

@@ -18,11 +18,15 @@ class ZoneLoop:
         self._store = store
         self._zones: dict[str, Zone] = {}
 
+    def zone(self, zone: str) -> Zone:
+        """A zone as it stands."""
+        return self._zones.get(zone) or Zone.empty(zone)
+
     async def drain(self) -> int:
         """Decide every open command, in order."""
         rows = await self._store.open_commands()
         for row in rows:
-            state = self._zones.get(row.zone) or Zone.empty(row.zone)
+            state = self.zone(row.zone)
             handled = handle(state, CommandEnvelope.read(row.data))
             append = ZoneAppend(row.zone, state.version, (handled.decided,), handled.state.next_due)
             await self._store.commit([append])

@@ -29,7 +29,8 @@ DRAWN = {
     *("timeline-drag-desktop-en", "timeline-dropped-desktop-en", "timeline-people-desktop-en"),
     *("now-desktop-zh", "queue-desktop-zh", "assign-desktop-zh", "map-desktop-zh"),
     *("people-desktop-zh", "preview-desktop-zh", "catalogue-desktop-zh"),
-    *("figures-desktop-zh", "assigned-desktop-en", "timeline-visit-desktop-en", "request-phone-en"),
+    *("what-if-desktop-zh", "figures-desktop-zh"),
+    *("assigned-desktop-en", "timeline-visit-desktop-en", "request-phone-en"),
 }
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -48,6 +49,8 @@ SITES = (
     "/catalogue/huayang/services/elder-visit",
     "/catalogue/import",
     "/figures?by=week",
+    "/what-if?kind=volunteers",
+    "/what-if?kind=window",
     "/letters",
     "/audit",
     "/audit/looks",
@@ -306,6 +309,31 @@ def test_figures_are_narrowed_read_and_taken_along(chromium: Browser, place: Tow
         assert download.value.path().read_bytes().startswith(b"\xef\xbb\xbfService,")
         row.get_by_role("link").click()
         expect(page.get_by_label("Grouped by")).to_have_value("week")
+
+
+def test_what_is_supposed_is_compared_and_then_ordered(chromium: Browser, place: Town, needs: dict[str, str]) -> None:
+    with window(chromium, place, "zh-CN") as page:
+        page.set_default_timeout(90_000)  # two solves, and a solver process that may have to start
+        page.goto("/what-if?kind=wave&zone=huayang")
+        page.get_by_label("服务项目").select_option(label="助老探访")
+        page.get_by_label("增加几张").fill("12")
+        page.get_by_role("button", name="开始推演").click()
+        expect(page.get_by_role("status").filter(has_text="12 张假设的需求单中")).to_be_visible()
+        expect(page.get_by_role("heading", name="逐项比较")).to_be_visible()
+        expect(page.get_by_text("假设的需求单无法下令产生")).to_be_visible()
+        check(page)
+        picture(page, "what-if-desktop-zh", whole=True)
+    with window(chromium, place, "en", PHONE) as page:
+        page.set_default_timeout(90_000)
+        page.goto(f"/request/{needs['tomorrow']}")
+        page.get_by_role("link", name="What would the plan be?").click()
+        expect(page.get_by_role("heading", name="What would happen", exact=True)).to_be_visible()
+        expect(page.get_by_text("Change the time of")).to_be_visible()
+        check(page)
+        page.get_by_label("Reason").fill("the family agrees")
+        page.get_by_role("button", name="Order it").press("Enter")
+        expect(page.get_by_role("status").filter(has_text="Change the request: done")).to_be_visible()
+        expect(page.get_by_text("the family agrees").first).to_be_visible()
 
 
 @pytest.mark.parametrize(

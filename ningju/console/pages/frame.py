@@ -59,6 +59,7 @@ PAGES = (
     ("/timeline", "Timeline"),
     ("/people", "People"),
     ("/catalogue", "Catalogue"),
+    ("/what-if", "What if"),
     ("/figures", "Figures"),
     ("/letters", "Dead letters"),
     ("/audit", "Audit"),
