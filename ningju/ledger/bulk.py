@@ -53,9 +53,20 @@ def insert_new_rows(connection: Connection, table: Table, key: str, rows: Sequen
     return list(written.scalars())
 
 
-def upsert_rows(connection: Connection, table: Table, rows: Sequence[Row], *, keep: tuple[str, ...] = ()) -> None:
-    """Insert rows or replace those with the same primary key; a ``keep`` column survives a new null. Each key once."""
-    _many(connection, _upsert_text(connection.dialect.name, table, keep), rows)
+def upsert_rows(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Row],
+    *,
+    keep: tuple[str, ...] = (),
+    fixed: tuple[str, ...] = (),
+) -> None:
+    """Insert rows or replace those with the same primary key; each key once.
+
+    A ``keep`` column survives a new null. A ``fixed`` column never changes: it is left alone, and with it every index that
+    has no other column, which the database would else write anew for each row.
+    """
+    _many(connection, _upsert_text(connection.dialect.name, table, keep, fixed), rows)
 
 
 def delete_rows(connection: Connection, table: Table, keys: Sequence[Row]) -> None:
@@ -104,11 +115,12 @@ def _insert_new_text(dialect: str, table: Table, key: str) -> str:
 
 
 @cache
-def _upsert_text(dialect: str, table: Table, keep: tuple[str, ...]) -> str:
+def _upsert_text(dialect: str, table: Table, keep: tuple[str, ...], fixed: tuple[str, ...]) -> str:
     statement = _insert(dialect, table)
     keys = [column.name for column in table.primary_key]
+    alone = {*keys, *fixed}
     new: dict[str, ColumnElement[Any]] = {
-        name: statement.excluded[name] for name in _columns(table) if name not in keys
+        name: statement.excluded[name] for name in _columns(table) if name not in alone
     }
     for name in keep:
         new[name] = func.coalesce(statement.excluded[name], table.c[name])

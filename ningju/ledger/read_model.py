@@ -28,6 +28,12 @@ TABLES: dict[str, Table] = {
     "zone": zone_row,
 }
 
+FIXED = {
+    "request": ("guest", "created_at", "beneficiary"),
+    "offer": ("request_id", "offered_at"),
+}
+"""Columns of a row that stay as they were first written, all its life."""
+
 
 def write_rows(connection: Connection, changes: Sequence[tuple[str, RowChange]]) -> None:
     """Write and delete rows of zones, each row at most once."""
@@ -38,6 +44,7 @@ def write_rows(connection: Connection, changes: Sequence[tuple[str, RowChange]])
             table,
             [_row(zone, change.key, change.view) for zone, change in mine if change.view is not None],
             keep=("visit_id",) if name == "request" else (),  # the last visit still leads to its request
+            fixed=FIXED.get(name, ()),
         )
         gone = [{"zone": zone, "key": change.key} for zone, change in mine if change.view is None]
         delete_rows(connection, table, [tuple(one[column.name] for column in table.primary_key) for one in gone])
