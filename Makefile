@@ -9,6 +9,7 @@ VENV   ?= .venv
 ARGS   ?=
 SEEDS  ?= 100000
 RECORDS ?= 1000000
+HOURS   ?= 1
 
 BIN := $(VENV)/bin
 RUN := $(VENV)/.installed-run
@@ -30,7 +31,7 @@ FRONT   := ningju/console/front
 PAGES   := ningju/console/static/vendor/.built
 ALL     := $(FRONT)/node_modules/.all
 
-.PHONY: help demo test test-real pictures kill simulate mutants fuzz check lint format bench peers lock
+.PHONY: help demo test test-real pictures kill simulate mutants fuzz soak check lint format bench peers lock
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +61,9 @@ mutants: $(DEV) ## what the simulation catches of what is done wrong on purpose,
 
 fuzz: $(DEV) ## 1,000,000 malformed records through intake and zones; RECORDS=10000 for less
 	$(BIN)/python -m tests.malformed --records $(RECORDS) $(ARGS)
+
+soak: $(DEV) ## the embedded system under a steady load: memory by process and consumer lag; HOURS=8
+	$(BIN)/python -m tests.soak --hours $(HOURS) $(ARGS)
 
 check: ## all that CI runs
 	CI=true .ci/run

@@ -38,7 +38,7 @@ from streams.broker import EmbeddedBroker
 from streams.engine_logic import EngineLogic
 from streams.handlers import dispatch, marking
 from streams.match_loop import MatchLoop
-from streams.pipeline import Pipeline, Role
+from streams.pipeline import CONSUMERS, Pipeline, Role
 from streams.release import SteppedRelease
 from streams.solver_pool import SolverPool, solve_here
 from streams.zone_states import ZoneStates
@@ -94,6 +94,7 @@ class System:
             what_if=WhatIf(self._state, lambda: self._planner, clock, seed=settings.seed),
             letters=Letters(lambda: self.store, clock),
             stats=self.stats,
+            consumers=CONSUMERS,
             wait_s=settings.wait_s,
             tiles=settings.map_tiles,
             credit=settings.map_credit,

@@ -35,5 +35,5 @@ async def ready(site: AtSite) -> Response:
 @router.get("/metrics")
 async def metrics(site: AtSite, request: Request) -> Response:
     """Figures in Prometheus' text format."""
-    text = await request.app.state.metrics.expose(site.store, site.services.stats)
+    text = await request.app.state.metrics.expose(site.store, site.services.stats, site.services.consumers)
     return Response(text, media_type=CONTENT_TYPE_LATEST)

@@ -1,5 +1,7 @@
 """Figures for Prometheus."""
 
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from engine.ports import Stats, Store
@@ -27,6 +29,9 @@ class Metrics:
             "ningju_requests", "Requests by zone and state", ("zone", "state"), registry=self.registry
         )
         self._versions = Gauge("ningju_zone_version", "Version of each zone", ("zone",), registry=self.registry)
+        self._lag = Gauge(
+            "ningju_consumer_lag", "Events that a consumer is behind", ("consumer",), registry=self.registry
+        )
         self._stats = Gauge("ningju_count", "Counters of the agents", ("name",), registry=self.registry)
 
     def called(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -34,15 +39,19 @@ class Metrics:
         self._calls.labels(method if method in METHODS else "other", route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
-    async def expose(self, store: Store, stats: Stats) -> bytes:
+    async def expose(self, store: Store, stats: Stats, consumers: Sequence[str] = ()) -> bytes:
         """Read the store's figures and write all of them in Prometheus' text format."""
         self._open.set(await store.open_count())
         self._requests.clear()
         for zone, states in (await store.counts()).items():
             for state, count in states.items():
                 self._requests.labels(zone, state.value).set(count)
-        for zone, version in (await store.heads()).items():
+        cursors = {consumer: await store.cursors(consumer) for consumer in consumers}
+        heads = await store.heads()  # after the cursors: nobody seems to be ahead
+        for zone, version in heads.items():
             self._versions.labels(zone).set(version)
+        for consumer, seen in cursors.items():
+            self._lag.labels(consumer).set(sum(version - seen.get(zone, 0) for zone, version in heads.items()))
         for name, value in dict(stats.values).items():
             self._stats.labels(name).set(value)
         return generate_latest(self.registry)

@@ -134,6 +134,8 @@ class Services:
         Address of the pictures below the map, and whose they are; empty: none.
     stats
         Counters of the agents, for ``/metrics``.
+    consumers
+        Who consumes events and keeps cursors: how far each is behind, for ``/metrics``.
     wait_s
         Seconds to wait for a verdict when the caller does not say.
     stopping
@@ -153,6 +155,7 @@ class Services:
     tiles: str = ""
     credit: str = ""
     stats: Stats = field(default_factory=Stats)
+    consumers: Sequence[str] = ()
     wait_s: float = 5.0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     poll_s: float = 0.25

@@ -120,6 +120,16 @@ class TestReadiness:
         assert (await world.client.get("/healthz/ready")).status_code == 503
 
 
+@pytest.mark.parametrize("services", [Services(consumers=("matcher", "dispatcher"))])
+async def test_metrics_tell_how_many_events_each_consumer_is_behind(world: World) -> None:
+    await world.happen("north", 5)
+    heads = await world.store.heads()
+    await world.store.settle("matcher", heads | {"north": heads["north"] - 2})
+    text = (await world.client.get("/metrics")).text
+    assert 'ningju_consumer_lag{consumer="matcher"} 2.0' in text
+    assert f'ningju_consumer_lag{{consumer="dispatcher"}} {float(sum(heads.values()))}' in text
+
+
 async def test_metrics_count_calls_by_route_and_never_by_id(world: World, services: Services) -> None:
     services.stats.add("commands", 7)
     told = (await world.client.post("/api/v1/requests", json=need())).json()
