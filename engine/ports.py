@@ -350,8 +350,8 @@ class Ledger(Protocol):
         """Version of every zone."""
         ...
 
-    async def load(self, zone: str) -> Loaded:
-        """Newest usable snapshot and every record after it."""
+    async def load(self, zone: str, limit: int | None = None) -> Loaded:
+        """Newest usable snapshot and the records after it: every one, or the first ``limit``."""
         ...
 
     async def commit(self, appends: Sequence[ZoneAppend]) -> None:

@@ -20,9 +20,7 @@ class EngineLogic:
 
     def extend(self, state: Zone, records: Sequence[Record]) -> Zone:
         """The state after ``records``, which follow it without a gap."""
-        for record in records:
-            state = snapshots.append(state, record)
-        return state
+        return snapshots.extend(state, records)
 
     def handle(self, state: Zone, envelope: CommandEnvelope) -> tuple[Zone, Decided]:
         """Fire what is due, then decide."""

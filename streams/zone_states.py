@@ -1,11 +1,15 @@
 """Zones' states in memory: a snapshot, the tail of the ledger, and what was decided since."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 from engine.ports import Decided, Ledger, Loaded, Record, Snapshot
 from schemas.envelope import CommandEnvelope
+
+PAGE = 1_000
+"""Records that are read and folded at once; between two pages the event loop gets a turn."""
 
 
 class State(Protocol):
@@ -69,18 +73,41 @@ class ZoneStates(Generic[S]):
         self._logic = logic
         self._alone = alone
         self._states: dict[str, S] = {}
+        self._written: dict[str, int] = {}
+        self._restoring: dict[str, asyncio.Lock] = {}
 
     async def state(self, zone: str) -> S:
         """The zone as its ledger stands."""
         state = self._states.get(zone)
         if state is None:
-            state = self._logic.load(zone, await self._ledger.load(zone))
-        elif not self._alone:
-            while records := await self._ledger.events(zone, after=state.version):
-                state = self._logic.extend(state, records)
-        else:
+            return await self._restored(zone)
+        if self._alone:
             return state
-        return self._states.setdefault(zone, state) if self._alone else self.put(zone, state)
+        return self.put(zone, await self._followed(zone, state))
+
+    async def _restored(self, zone: str) -> S:
+        """Fold a zone from its snapshot; whoever asks meanwhile waits, for it may take a minute."""
+        async with self._restoring.setdefault(zone, asyncio.Lock()):
+            if (state := self._states.get(zone)) is not None:
+                return state if self._alone else self.put(zone, await self._followed(zone, state))
+            loaded = await self._ledger.load(zone, PAGE)
+            state = self._logic.load(zone, loaded)
+            self._written[zone] = loaded.snapshot.version if loaded.snapshot is not None else 0
+            if len(loaded.records) == PAGE:
+                state = await self._followed(zone, state)
+            return self._states.setdefault(zone, state) if self._alone else self.put(zone, state)
+
+    async def _followed(self, zone: str, state: S) -> S:
+        """The state after what came since, page by page: a long history needs no more memory than a short one."""
+        while records := await self._ledger.events(zone, state.version, PAGE):
+            state = self._logic.extend(state, records)
+            if len(records) < PAGE:
+                break
+        return state
+
+    def written(self, zone: str) -> int | None:
+        """Version of the snapshot that a zone was restored from, 0 for none; ``None`` if nobody has asked for it yet."""
+        return self._written.get(zone)
 
     def put(self, zone: str, state: S) -> S:
         """Keep a newer state."""

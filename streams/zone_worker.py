@@ -175,13 +175,14 @@ class ZoneWorker(Generic[S]):
                     expected_version=before.version,
                     decided=tuple(decisions),
                     next_due=state.next_due,
-                    snapshot=self._due_snapshot(zone, before, state),
+                    snapshot=self._due_snapshot(zone, state),
                 )
             )
         return states, appends
 
-    def _due_snapshot(self, zone: str, before: S, state: S) -> Snapshot | None:
-        last = self._snapshots.setdefault(zone, before.version)
+    def _due_snapshot(self, zone: str, state: S) -> Snapshot | None:
+        # Not the version it was restored at: short lives, one after the other, would put the snapshot off for ever.
+        last = self._snapshots.get(zone, self._states.written(zone) or 0)
         return self._logic.snapshot(state) if state.version - last >= self._snapshot_every else None
 
     def _report(self, one: Delivered, error: Exception) -> None:

@@ -103,10 +103,10 @@ def heads(connection: Connection) -> dict[str, int]:
     return {row.zone: row.version for row in connection.execute(rows)}
 
 
-def load(connection: Connection, name: str, schema: int | None) -> Loaded:
+def load(connection: Connection, name: str, schema: int | None, limit: int | None) -> Loaded:
     """Snapshot and what came after it; records are only ever added, so reading them later skips nothing."""
     newest = newest_snapshot(connection, name, schema)
-    return Loaded(newest, tuple(events(connection, name, newest.version if newest else 0, None)))
+    return Loaded(newest, tuple(events(connection, name, newest.version if newest else 0, limit)))
 
 
 def events(connection: Connection, name: str, after: int, limit: int | None) -> list[Record]:

@@ -159,10 +159,11 @@ class MemoryStore(MemoryAccess, MemoryReadModel):
     async def heads(self) -> dict[str, int]:
         return {name: len(zone.records) for name, zone in sorted(self._zones.items()) if zone.records}
 
-    async def load(self, zone: str) -> Loaded:
+    async def load(self, zone: str, limit: int | None = None) -> Loaded:
         stored = self._zones.get(zone, _Zone())
         snapshot = self._usable(stored)
-        return Loaded(snapshot, tuple(stored.records[snapshot.version if snapshot else 0 :]))
+        first = snapshot.version if snapshot else 0
+        return Loaded(snapshot, tuple(stored.records[first : None if limit is None else first + limit]))
 
     def _usable(self, stored: _Zone) -> Snapshot | None:
         snapshot = stored.snapshot

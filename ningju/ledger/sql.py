@@ -110,8 +110,9 @@ class SqlStore:
     async def heads(self) -> dict[str, int]:
         return await self._read(events.heads)
 
-    async def load(self, zone: str) -> Loaded:
-        return await self._read(lambda connection: events.load(connection, zone, self._settings.snapshot_schema))
+    async def load(self, zone: str, limit: int | None = None) -> Loaded:
+        schema = self._settings.snapshot_schema
+        return await self._read(lambda connection: events.load(connection, zone, schema, limit))
 
     async def commit(self, appends: Sequence[ZoneAppend]) -> None:
         outcomes = batch.outcomes(appends)

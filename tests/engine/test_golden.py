@@ -5,7 +5,8 @@ import json
 import pytest
 
 from engine.ports import Loaded, Record, Snapshot
-from engine.snapshots import Rosters, dump, fold, restore
+from engine.snapshots import Rosters, append, dump, extend, fold, restore
+from engine.zone import Zone
 from schemas.envelope import GENESIS, EventEnvelope, record_hash
 from schemas.events import Event
 from tests.engine.builders import World
@@ -59,6 +60,17 @@ def test_a_fold_from_a_snapshot_in_the_middle_is_the_fold_of_all() -> None:
     loaded = Loaded(Snapshot("z1", half, 1, dump(state)), tuple(world.records))
     assert dump(fold("z1", loaded)) == dump(world.state)
     assert dump(restore(dump(state))) == dump(state)
+
+
+def test_many_records_at_once_fold_as_one_by_one_timers_included() -> None:
+    one_by_one = Zone.empty("z1")
+    for record in story().records:
+        one_by_one = append(one_by_one, record)
+    for length in (0, 1, len(story().records) // 2, len(story().records)):
+        at_once = extend(extend(Zone.empty("z1"), story().records[:length]), story().records[length:])
+        assert at_once == one_by_one
+        assert at_once.timers == one_by_one.timers
+        assert dump(at_once) == dump(one_by_one)
 
 
 def test_rosters_that_are_kept_change_no_byte_of_any_snapshot() -> None:

@@ -191,6 +191,14 @@ async def test_a_load_begins_at_the_newest_snapshot(store: InspectableStore) -> 
     assert [one.version for one in loaded.records] == [1, 2, 3, 4]
 
 
+async def test_a_load_can_end_after_so_many_records(store: InspectableStore) -> None:
+    await store.commit([append("east", 0, 1, 2, 3, 4)])
+    assert [one.version for one in (await store.load("east", limit=3)).records] == [1, 2, 3]
+    await store.commit([append("east", 4, 5, 6, 7, snapshot=Snapshot("east", 5, 7, b"five"))])
+    assert [one.version for one in (await store.load("east", limit=1)).records] == [6]
+    assert [one.version for one in (await store.load("east", limit=9)).records] == [6, 7]
+
+
 async def test_a_snapshot_of_another_schema_is_not_used(ledgers: Ledgers) -> None:
     store = await ledgers.open(snapshot_schema=8)
     await store.commit([append("east", 0, 1, snapshot=Snapshot("east", 1, 7, b"old"))])

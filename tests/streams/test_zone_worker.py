@@ -5,7 +5,7 @@ import pytest
 from engine.ports import CommitUnknown, Conflict, DeadLetter, Unavailable
 from ningju.ledger.memory import MemoryStore
 from streams.backoff import Backoff
-from streams.zone_states import ZoneStates
+from streams.zone_states import PAGE, ZoneStates
 from streams.zone_worker import Delivered, ZoneWorker
 from tests.streams.builders import Counting, StillClock, command
 
@@ -133,6 +133,61 @@ async def test_a_state_is_restored_from_snapshot_and_tail(store) -> None:
     assert [record.version for record in loaded.records] == [7, 8]
     assert len(await worker_on(store).work(delivered(command(9)))) == 1
     assert await store.heads() == {"a": 9}
+
+
+class Watched(Troubled):
+    """A store that knows how many records it gave away at once, and how often a zone was loaded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pages: list[int] = []
+        self.loads = 0
+
+    async def load(self, zone, limit=None):
+        self.loads += 1
+        await asyncio.sleep(0)  # as a database would
+        loaded = await super().load(zone, limit)
+        self.pages.append(len(loaded.records))
+        return loaded
+
+    async def events(self, zone, after=0, limit=1_000):
+        found = await super().events(zone, after, limit)
+        self.pages.append(len(found))
+        return found
+
+
+async def long_history(count: int) -> Watched:
+    store = Watched()
+    await worker_on(store, snapshot_every=10**9).work(delivered(*[command(number) for number in range(count)]))
+    store.pages.clear()
+    store.loads = 0
+    return store
+
+
+async def test_a_long_history_is_folded_page_by_page_and_by_one_for_all_who_ask() -> None:
+    store = await long_history(2 * PAGE + 7)
+    states = ZoneStates(store, Counting(), alone=True)
+    first, second = await asyncio.gather(states.state("a"), states.state("a"))
+    assert first is second
+    assert first.version == 2 * PAGE + 7
+    assert store.loads == 1
+    assert store.pages == [PAGE, PAGE, 7]
+
+
+async def test_after_a_long_fold_the_next_commit_brings_a_snapshot_so_that_the_next_start_is_short() -> None:
+    store = await long_history(600)
+    await worker_on(store, snapshot_every=500).work(delivered(command(600)))
+    snapshot = (await store.load("a")).snapshot
+    assert snapshot is not None
+    assert snapshot.version == 601
+
+
+async def test_restarts_before_a_snapshot_is_due_do_not_put_it_off(store) -> None:
+    for number in range(6):
+        await worker_on(store, snapshot_every=3).work(delivered(command(number)))
+    snapshot = (await store.load("a")).snapshot
+    assert snapshot is not None
+    assert snapshot.version == 6
 
 
 async def test_states_of_a_shared_zone_follow_the_ledger(store) -> None:
