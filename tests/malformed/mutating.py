@@ -31,19 +31,20 @@ def spoiled(good: Any, rng: Random) -> bytes:
     return rng.choice(BYTES)(raw, rng) if rng.random() < 0.15 else raw
 
 
-def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    found = [path] if path else []
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in items:
-        found += _paths(inner, (*path, key))
-    return found
+def _way(value: Any, rng: Random) -> tuple[Any, ...]:
+    """Some way into a value, by chance at each fork: to list every one takes longer than all the rest."""
+    way: list[Any] = []
+    while isinstance(value, (dict, list)) and value and not (way and rng.random() < 0.3):
+        way.append(rng.choice(list(value)) if isinstance(value, dict) else rng.randrange(len(value)))
+        value = value[way[-1]]
+    return tuple(way)
 
 
 def _spoil(value: Any, rng: Random) -> Any:
-    paths = _paths(value)
-    if not paths or rng.random() < 0.01:
+    chosen = _way(value, rng)
+    if not chosen or rng.random() < 0.01:
         return rng.choice(NASTY)
-    *way, last = rng.choice(paths)
+    *way, last = chosen
     place = value
     for key in way:
         place = place[key]
@@ -54,7 +55,7 @@ def _spoil(value: Any, rng: Random) -> Any:
         del place[last]
     elif what < 0.75:
         other: Any = value
-        for key in rng.choice(paths):
+        for key in _way(value, rng):
             other = (
                 other[key] if isinstance(other, (dict, list)) and (key in other or isinstance(other, list)) else other
             )
