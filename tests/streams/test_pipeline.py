@@ -48,9 +48,8 @@ class System:
             logic=Counting(),
             roles=roles,
             on_events={Role.MATCHER: self.matcher, Role.DISPATCHER: self.dispatcher},
-            admit=admit,
             tuning=QUICK,
-            **options,
+            **{"admit": admit} | options,
         )
         self.task: asyncio.Task[None] | None = None
 
