@@ -12,6 +12,7 @@ COMMANDS = {
     "loop": "commands through the durable path, beside raw aiokafka and a bare Faust agent",
     "matching": "the scenario's day in one call, and growth for visits of one person, beside bare min-cost flow",
     "accept": "accepting offers by REST at a steady pace, beside two raw Kafka hops",
+    "restore": "a start on 1,000,000 events, with the snapshots that there are and without any",
     "replan": "a subdistrict's day of disruptions: re-planning beside planning anew and leaving it",
     "console": "a page of the queue as the queue grows, beside a bare answer of the same bytes; live streams",
     "day": "Ningju, nearest-first, alert-next and the hindsight bound on the same day, side by side",

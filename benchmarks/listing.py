@@ -12,7 +12,7 @@ OTHERS = {
 }
 """What ``solve`` does not read; ``day`` reads the last two by its flags."""
 
-SETLESS = ("day", "loop", "matching", "accept")
+SETLESS = ("day", "loop", "matching", "accept", "restore")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

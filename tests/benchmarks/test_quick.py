@@ -72,6 +72,17 @@ def test_every_accept_by_rest_is_answered_with_its_verdict() -> None:
         assert 0 < report[name]["p50"] <= report[name]["p99"] <= report[name]["max"]
 
 
+@pytest.mark.slow
+def test_a_start_on_a_history_is_timed_with_snapshots_and_without() -> None:
+    (report,) = call("restore")
+    assert report["events"] == 4_000
+    for start in (report["with_snapshots"], report["without"]):
+        assert 0 < start["ready_s"] <= start["all_zones_answered_s"]
+        assert start["cpu_s"] > 0
+    assert report["cpu_us_an_event"]["fold"] > 0
+    assert report["goals"] == {"with_snapshots_s": 60, "without_s": 300}
+
+
 def test_every_command_says_what_it_does() -> None:
     for name in COMMANDS:
         command = [sys.executable, "-m", "benchmarks", name, "--help"]
