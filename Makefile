@@ -10,6 +10,7 @@ ARGS   ?=
 SEEDS  ?= 100000
 RECORDS ?= 1000000
 HOURS   ?= 1
+REQUESTS ?= 100000
 
 BIN := $(VENV)/bin
 RUN := $(VENV)/.installed-run
@@ -31,10 +32,10 @@ FRONT   := ningju/console/front
 PAGES   := ningju/console/static/vendor/.built
 ALL     := $(FRONT)/node_modules/.all
 
-.PHONY: help demo test test-real pictures kill simulate mutants fuzz soak check lint format bench peers lock
+.PHONY: help demo test test-real pictures kill simulate mutants fuzz schemathesis soak check lint format bench peers lock
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: $(RUN) $(PAGES) ## a day of Changning; flags in ARGS="--days 2 --report day.json"
 	$(BIN)/ningju demo $(ARGS)
@@ -61,6 +62,9 @@ mutants: $(DEV) ## what the simulation catches of what is done wrong on purpose,
 
 fuzz: $(DEV) ## 1,000,000 malformed records through intake and zones; RECORDS=10000 for less
 	$(BIN)/python -m tests.malformed --records $(RECORDS) $(ARGS)
+
+schemathesis: $(DEV) ## 100,000 calls drawn from the API's document, one from another: none may be answered by 5xx; REQUESTS=2000
+	$(BIN)/python -m tests.api --requests $(REQUESTS) $(ARGS)
 
 soak: $(DEV) ## the embedded system under a steady load: memory by process and consumer lag; HOURS=8
 	$(BIN)/python -m tests.soak --hours $(HOURS) $(ARGS)

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from ningju.console.catalogue import CatalogueIn
 from ningju.console.examples import EXAMPLES, NAMES
+from ningju.console.links import lead
 from ningju.console.permissions import TABLE, UNLISTED
 from ningju.console.requests import CancelIn, ChangeIn, TriageIn
 from ningju.console.roster import RosterIn, VolunteerIn
@@ -51,6 +52,8 @@ PROBLEM = {
     },
 }
 
+PENDING = {"description": "No verdict yet: it will be at `href`, which takes `Prefer: wait=N`, too"}
+
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff }
 code, pre { font: 14px/1.4 ui-monospace, monospace } pre { overflow: auto; background: #f4f4f4; padding: .7rem }
@@ -76,13 +79,22 @@ def openapi(app: FastAPI) -> dict[str, Any]:
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
         schemas |= schema["$defs"] | {"Problem": PROBLEM}
-        refused = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        refused = {
+            "application/problem+json": {
+                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+            },
+            "application/json": {kind: {"schema": {}} for kind in ("application/json", "application/xml")},
+        }
         document["components"]["securitySchemes"] = SCHEMES
         for method, path, operation in _operations(document):
             operation["responses"].pop("422", None)
-            operation["responses"]["4XX"] = {"description": "A problem", "content": refused}
+            kind = "application/json" if "/open311/" in path else "application/problem+json"
+            operation["responses"]["4XX"] = {"description": "A problem", "content": refused[kind]}
+            if method in {"POST", "PUT"} and "200" in operation["responses"]:
+                operation["responses"]["202"] = PENDING
             operation["security"] = _security(f"{method} {path}")
             _exemplify(f"{method} {path}", operation)
+        lead(document)
         app.openapi_schema = document
     return app.openapi_schema
 

@@ -123,3 +123,33 @@ def test_the_document_says_who_may_call_what() -> None:
             assert "session" in schemes
             assert schemes.get("token", []) == ([rule.scope] if rule.scope else [])
             assert set(schemes.get("token", [])) <= set(SCOPES)
+
+
+def test_every_link_of_the_document_leads_to_a_parameter_of_a_call() -> None:
+    operations = {one["operationId"]: one for methods in DOCUMENT["paths"].values() for one in methods.values()}
+    links = [
+        link
+        for operation in operations.values()
+        for answer in operation["responses"].values()
+        for link in answer.get("links", {}).values()
+    ]
+    assert len(links) > 30
+    for link in links:
+        known = {one["name"] for one in operations[link["operationId"]]["parameters"] if one["in"] == "path"}
+        assert set(link["parameters"]) == known
+
+
+async def test_a_links_values_stand_in_the_answers_where_it_says(town: World) -> None:
+    answers = {
+        "/api/v1/requests/{request_id}": await town.client.get(f"/api/v1/requests/{REQUEST}"),
+        "/api/v1/requests": await town.client.get("/api/v1/requests"),
+        "/api/v1/offers/{offer_id}": await town.client.get(f"/api/v1/offers/{OFFER}"),
+        "/api/v1/zones": await town.client.get("/api/v1/zones"),
+    }
+    for path, answer in answers.items():
+        for link in DOCUMENT["paths"][path]["get"]["responses"]["200"]["links"].values():
+            for value in link["parameters"].values():
+                found: Any = answer.json()
+                for step in value.removeprefix("$response.body#/").split("/"):
+                    found = found[int(step) if isinstance(found, list) else step]
+                assert found in {REQUEST, OFFER, VISIT, "huayang", "north"}, value

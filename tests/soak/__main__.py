@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import signal
 import subprocess
 import sys
 import tempfile
@@ -67,6 +68,7 @@ def main() -> int:
     parser.add_argument("--most", type=float, default=20.0, help="MB an hour from which on growth is a fault")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended then, too
     with tempfile.TemporaryDirectory() as name, cleared(f"soak-{free_port()}") as run:
         folder = Path(name)
         roster = folder / "town.json"

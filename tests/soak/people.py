@@ -25,7 +25,7 @@ LIFE_S = 600
 def busy_town() -> District:
     """The town of the chaos tests, in which visits are so short that a request's whole life passes in minutes."""
     whole = town()
-    quick = {"cut_off_s": 20, "offer_expiry_min_s": 60, "offer_expiry_s": 60, "rating_window_s": 60}
+    quick = {"cut_off_s": 20, "offer_expiry_min_s": 60, "offer_expiry_s": 60, "rating_window_s": 60, "debounce_s": 3}
     return whole.model_copy(
         update={
             "policy": whole.policy.model_copy(update={**quick, "last_window_grace_s": 60}),
@@ -67,16 +67,17 @@ class People:
         self._cursor = "now"
 
     async def live(self, seconds: float) -> None:
-        """Go on for so long."""
+        """Go on for so long; nobody waits for somebody else's answer."""
         began, sent = monotonic(), 0
-        while (passed := monotonic() - began) < seconds:
-            while sent < passed * self._pace:
-                sent += 1
-                self._plan(0.0, "/requests", "external:soak", self._need(sent))
-            await self._hear()
-            while self._deeds and self._deeds[0].at <= monotonic():
-                await self._do(heapq.heappop(self._deeds))
-            await asyncio.sleep(max(0.05, min(1.0, 1 / self._pace)))
+        async with asyncio.TaskGroup() as calls:
+            while (passed := monotonic() - began) < seconds:
+                while sent < passed * self._pace:
+                    sent += 1
+                    self._plan(0.0, "/requests", "external:soak", self._need(sent))
+                await self._hear()
+                while self._deeds and self._deeds[0].at <= monotonic():
+                    calls.create_task(self._do(heapq.heappop(self._deeds)))
+                await asyncio.sleep(max(0.05, min(1.0, 1 / self._pace)))
 
     def _need(self, number: int) -> dict[str, Any]:
         start = datetime.now(UTC) + timedelta(seconds=150)
