@@ -38,14 +38,22 @@ def bare_exceptions(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:
     if info:
         error = sys.exc_info()[1] if info is True else info[1] if isinstance(info, tuple) else info
         if isinstance(error, BaseException):
-            entry["error"] = type(error).__name__
-            frames, trace = [], error.__traceback__
+            faults = _each(error)
+            entry["error"] = ", ".join(type(fault).__name__ for fault in faults)
+            frames, trace = [], faults[0].__traceback__
             while trace is not None:
                 code = trace.tb_frame.f_code
                 frames.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
                 trace = trace.tb_next
             entry["at"] = " > ".join(frames[-8:])
     return entry
+
+
+def _each(error: BaseException) -> list[BaseException]:
+    """Faults that came together, which groups only gather."""
+    if isinstance(error, BaseExceptionGroup):
+        return [fault for part in error.exceptions for fault in _each(part)]
+    return [error]
 
 
 def configure(

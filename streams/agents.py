@@ -160,12 +160,16 @@ def intake_agent(
                 tries += 1
                 await backoff.wait(tries)
 
+    async def admitted(message: Message, position: str) -> NewCommand:
+        # Routing asks the database where zones are.
+        return await backoff.insist(lambda: admit(raw_of(message), decode_headers(message.headers), position))
+
     async def handle(messages: Batch) -> None:
         commands = []
         for message in messages:
             position = f"{message.topic}/{message.partition}/{message.offset}"
             try:
-                commands.append(await admit(raw_of(message), decode_headers(message.headers), position))
+                commands.append(await admitted(message, position))
             except ValidationError as error:
                 await letters.dead_letter(letter_of(message, f"no request: {_first(error)}"))
             except Unacceptable as error:

@@ -202,7 +202,7 @@ class CommandPublisher:
                 async with asyncio.timeout(0.05):
                     await self._room.wait()
             except TimeoutError:  # outcomes of other processes are seen by asking only
-                self.settle(await self._door.outcomes(list(self._sent)))
+                self.settle(await self._backoff.insist(lambda: self._door.outcomes(list(self._sent))))
 
 
 def command_record(row: OpenCommand) -> Record:

@@ -213,9 +213,7 @@ class System:
                     serving = group.create_task(self.server.run_until_told(), name="console")
                     serving.add_done_callback(lambda _: running.cancel())
         except BaseExceptionGroup as faults:
-            if len(faults.exceptions) == 1:  # one fault is told as itself: its kind decides the exit code
-                raise faults.exceptions[0] from faults
-            raise
+            raise sole(faults) from faults
 
     async def wait(self) -> None:
         """Wait until the system ends.
@@ -292,3 +290,10 @@ class System:
         """Try orders on a zone's state, beside the event loop."""
         state = await self._state(zone)
         return await asyncio.to_thread(attempt, state, commands, self.clock.now())
+
+
+def sole(faults: BaseException) -> BaseException:
+    """Tell one fault as itself, however deep it lies: its kind decides the exit code. Several stay a group."""
+    while isinstance(faults, BaseExceptionGroup) and len(faults.exceptions) == 1:
+        faults = faults.exceptions[0]
+    return faults

@@ -177,3 +177,15 @@ def test_processes_that_share_a_ledger_are_not_left_to_make_secrets_each_of_its_
     told = settings(Settings, **PROVIDER, data=tmp_path, database="postgresql://db/ningju")
     with pytest.raises(ValueError, match="NINGJU_SECRET"):
         secret_of(told)
+
+
+def test_of_several_faults_at_once_the_log_names_each() -> None:
+    out = io.StringIO()
+    logs.configure("info", "json", out)
+    try:
+        raise ExceptionGroup("", [ExceptionGroup("", [KeyError("secret")]), ValueError("13800001111")])
+    except ExceptionGroup:
+        structlog.get_logger("ningju.x").exception("ended", action="crashed")
+    told = json.loads(out.getvalue())
+    assert told["error"] == "KeyError, ValueError"
+    assert "secret" not in out.getvalue()

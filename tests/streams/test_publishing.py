@@ -146,6 +146,24 @@ async def test_a_broker_that_is_away_is_waited_for(store) -> None:
     assert len(sender.sent) == 1
 
 
+async def test_a_database_that_is_away_while_there_is_no_room_is_waited_for(store, monkeypatch) -> None:
+    sender, asked, away = Recorder(), store.outcomes, [Unavailable("away")] * 2
+    publisher = CommandPublisher(store, sender, bound=1)
+    door = PublishingDoor(store, publisher.note)
+
+    async def outcomes(command_ids):
+        if away:
+            raise away.pop()
+        return await asked(command_ids)
+
+    monkeypatch.setattr(store, "outcomes", outcomes)
+    await door.enqueue([new(1), new(2)])
+    async with running(publisher.run):
+        await until(lambda: len(sender.sent) == 1 and not away)
+        await decide(store, command(1))
+        await until(lambda: len(sender.sent) == 2)
+
+
 async def test_a_stepped_release_sends_nothing_before_the_round_and_then_by_zone_and_id(store) -> None:
     orders = []
     for arrival in ([(3, "b"), (1, "a"), (2, "a"), (1, "b")], [(1, "b"), (2, "a"), (1, "a"), (3, "b")]):
