@@ -188,6 +188,25 @@ def test_a_request_by_phone_takes_a_few_keys(chromium: Browser, place: Town) -> 
         expect(page.get_by_text("021-62345678")).to_be_visible()
 
 
+def test_a_request_is_placed_on_the_map_and_who_could_do_it_is_said_at_once(chromium: Browser, place: Town) -> None:
+    home = place.call("/api/v1/catalogue")["sites"][0]["place"]
+    with window(chromium, place, "en") as page:
+        page.goto("/new")
+        page.get_by_text("Place on the map", exact=True).click()
+        expect(page.locator("#map[data-drawn]")).to_be_attached()
+        page.locator("#map canvas").click(position={"x": 200, "y": 120})
+        expect(page.get_by_label("Longitude")).to_have_value(re.compile(r"^121\.\d{5}$"))
+        expect(page.get_by_label("Latitude")).to_have_value(re.compile(r"^31\.\d{5}$"))
+        check(page)
+        page.get_by_label("Longitude").fill(str(home["lon"]))
+        page.get_by_label("Latitude").fill(str(home["lat"]))
+        page.get_by_role("button", name="Choose the place").click()
+        page.locator("#service").select_option("elder-visit")
+        expect(page.locator("#could")).to_contain_text("could be asked")  # no button was pressed
+        page.get_by_role("button", name="Take the request in").click()
+        expect(page.get_by_role("status").filter(has_text="New request: done")).to_be_visible()
+
+
 def test_the_queue_is_worked_with_the_keyboard(chromium: Browser, place: Town, needs: dict[str, str]) -> None:
     with window(chromium, place, "en") as page:
         page.goto("/queue")

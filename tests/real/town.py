@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-READY_S = 180
+READY_S = 180  # it only ends a test that would never end: the machine may be busy
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
