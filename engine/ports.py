@@ -285,6 +285,15 @@ class ApiToken:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedView:
+    """A filter of the queue that somebody keeps under a name; ``query`` is how an address says it."""
+
+    owner: str
+    name: str
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
 class Subscription:
     """Where events are sent: of which kinds and zones (none named: all), and since when no more."""
 
@@ -499,6 +508,18 @@ class Access(Protocol):
 
     async def revoke_token(self, token_id: str) -> bool:
         """Let a token count no more; false when it is unknown or was revoked before."""
+        ...
+
+    async def put_view(self, view: SavedView) -> None:
+        """Keep a view under its name, instead of what the same person kept there before."""
+        ...
+
+    async def views_of(self, owner: str) -> list[SavedView]:
+        """What somebody keeps, by name."""
+        ...
+
+    async def remove_view(self, owner: str, name: str) -> bool:
+        """Drop a view; whether there was one."""
         ...
 
     async def put_subscription(self, subscription: Subscription) -> None:

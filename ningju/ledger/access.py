@@ -4,9 +4,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
-from engine.ports import Account, ApiToken, Session, Subscription
+from engine.ports import Account, ApiToken, SavedView, Session, Subscription
 from ningju.ledger.bulk import upsert_rows
-from ningju.ledger.tables import account, api_token, micros, moment, session, subscription
+from ningju.ledger.tables import account, api_token, micros, moment, saved_view, session, subscription
 
 
 def put_account(connection: Connection, one: Account) -> None:
@@ -71,6 +71,23 @@ def revoke_token(connection: Connection, token_id: str, now: datetime) -> bool:
     """Let a token count no more; whether it did."""
     counts = (api_token.c.id == token_id) & api_token.c.revoked_at.is_(None)
     return bool(connection.execute(update(api_token).where(counts).values(revoked_at=micros(now))).rowcount)
+
+
+def put_view(connection: Connection, one: SavedView) -> None:
+    """Keep a view under its name."""
+    upsert_rows(connection, saved_view, [(one.owner, one.name, one.query)])
+
+
+def views_of(connection: Connection, owner: str) -> list[SavedView]:
+    """What somebody keeps, by name."""
+    rows = connection.execute(select(saved_view).where(saved_view.c.owner == owner))
+    return sorted((SavedView(row.owner, row.name, row.query) for row in rows), key=lambda one: one.name)
+
+
+def remove_view(connection: Connection, owner: str, name: str) -> bool:
+    """Drop a view; whether there was one."""
+    there = (saved_view.c.owner == owner) & (saved_view.c.name == name)
+    return bool(connection.execute(delete(saved_view).where(there)).rowcount)
 
 
 def put_subscription(connection: Connection, one: Subscription) -> None:

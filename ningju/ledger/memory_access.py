@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from engine.ports import Account, ApiToken, Clock, Session, Subscription
+from engine.ports import Account, ApiToken, Clock, SavedView, Session, Subscription
 
 
 class MemoryAccess:
@@ -13,6 +13,7 @@ class MemoryAccess:
         self._accounts: dict[str, Account] = {}
         self._sessions: dict[str, Session] = {}
         self._tokens: dict[str, ApiToken] = {}
+        self._views: dict[tuple[str, str], SavedView] = {}
         self._subscriptions: dict[str, Subscription] = {}
 
     async def put_account(self, account: Account) -> None:
@@ -51,6 +52,15 @@ class MemoryAccess:
             return False
         self._tokens[token_id] = replace(found, revoked_at=self._clock.now())
         return True
+
+    async def put_view(self, view: SavedView) -> None:
+        self._views[view.owner, view.name] = view
+
+    async def views_of(self, owner: str) -> list[SavedView]:
+        return sorted((one for one in self._views.values() if one.owner == owner), key=lambda one: one.name)
+
+    async def remove_view(self, owner: str, name: str) -> bool:
+        return self._views.pop((owner, name), None) is not None
 
     async def put_subscription(self, subscription: Subscription) -> None:
         self._subscriptions[subscription.id] = subscription

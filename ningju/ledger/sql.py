@@ -25,6 +25,7 @@ from engine.ports import (
     Record,
     RequestQuery,
     RowChange,
+    SavedView,
     Session,
     Snapshot,
     StoredPlan,
@@ -241,6 +242,15 @@ class SqlStore:
         return await self._database.write(
             lambda connection: access.revoke_token(connection, token_id, self._database.now(connection))
         )
+
+    async def put_view(self, view: SavedView) -> None:
+        await self._write_again(lambda connection: access.put_view(connection, view))
+
+    async def views_of(self, owner: str) -> list[SavedView]:
+        return await self._read(lambda connection: access.views_of(connection, owner))
+
+    async def remove_view(self, owner: str, name: str) -> bool:
+        return await self._database.write(lambda connection: access.remove_view(connection, owner, name))
 
     async def put_subscription(self, subscription: Subscription) -> None:
         await self._write_again(lambda connection: access.put_subscription(connection, subscription))

@@ -215,6 +215,14 @@ api_token = Table(
     sqlite_autoincrement=True,
 )
 
+saved_view = Table(
+    "saved_view",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("query", Text, nullable=False),
+)
+
 subscription = Table(
     "subscription",
     metadata,

@@ -79,7 +79,8 @@ def by_zone(
             zone = what.get("zone") if kind == "teams" else homes.get(what.get("team"))
             if zone is None or zone not in zones:
                 text = f"there is no zone {zone!r}" if kind == "teams" else f"no team {what.get('team')!r} in any zone"
-                faults.append(fault(kind, what.get("id"), text))
+                code = "unknown_zone" if kind == "teams" else "unknown_team"
+                faults.append(fault(kind, what.get("id"), text) | {"code": code})
             else:
                 bodies.setdefault(zone, {name: [] for name in lists})[kind].append(item)
     return bodies, faults

@@ -89,7 +89,7 @@ async def test_the_list_says_how_people_are_burdened_and_how_they_answer(world: 
     await world.show(*(offer_of(row).changed(state=state) for row, state in zip(rows, states, strict=True)))
     text = (await world.client.get("/people?zone=north&lang=en&q=v1")).text
     assert "answers 67 %, says yes 33 %" in text
-    assert "asked 4 of 4 times this week" in text
+    assert "asked 4 of 4 this week" in text
 
 
 async def test_whether_somebody_kept_what_they_promised_is_told(world: World, someone: VolunteerView) -> None:

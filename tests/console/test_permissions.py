@@ -17,6 +17,7 @@ from ningju.console.app import create_app
 from ningju.console.gate import Entrance, Provider, named
 from ningju.console.keys import digest
 from ningju.console.permissions import ADMINS, EVERYBODY, SCOPES, TABLE
+from ningju.console.sending import API
 from ningju.console.services import Services
 from ningju.ledger.memory import MemoryStore
 from schemas.base import derive_id
@@ -351,3 +352,29 @@ async def test_an_auditor_is_told_who_looked_at_whom_by_the_names_of_the_staff_a
     masked = await city.client.get(f"/api/v1/requests/{request_id}/people", headers=auditor)
     assert masked.json() == {"masked": True, "people": [{"id": f"v-{OWN}"}]}
     assert len(await city.store.looks()) == 1
+
+
+async def test_names_phones_and_addresses_are_on_no_page_and_in_no_answer_for_those_who_only_look(city: City) -> None:
+    secrets = ("李桂英", "13800001111", "番禺路99弄")
+    for name in (f"v-{OWN}", "b-1"):
+        await city.store.put_persons([Person(id=name, name=secrets[0], phone=secrets[1], address=secrets[2])])
+    await city.show(offered(OWN, f"r-{OWN}", volunteer=f"v-{OWN}", beneficiary="b-1", version=6))
+    for role in ("viewer", "auditor"):
+        headers = await session(city, role)
+        for route in [route for route in GUARDED if role in (TABLE[route].roles or ())]:
+            told = (await city.call(route, OWN, headers)).text
+            assert not any(secret in told for secret in secrets), (role, route)
+    assert await city.store.looks() == [], "nobody has looked"
+
+
+async def test_no_page_shows_names_to_those_who_may_see_them_unless_they_ask_and_that_is_written_down(
+    city: City,
+) -> None:
+    await city.store.put_persons([Person(id=f"v-{OWN}", name="李桂英", phone="13800001111")])
+    headers = await session(city, "operator")
+    for route in [route for route in GUARDED if route.startswith("GET /") and API not in route]:
+        assert "李桂英" not in (await city.call(route, OWN, headers)).text, route
+    assert await city.store.looks() == []
+    asked = await city.call("POST /people/{zone}/{volunteer}/name", OWN, headers)
+    assert "李桂英" in asked.text
+    assert [(look.actor, look.person) for look in await city.store.looks()] == [("operator:op-operator", f"v-{OWN}")]

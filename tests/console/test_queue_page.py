@@ -154,3 +154,22 @@ async def test_nonsense_is_not_understood_and_does_no_harm(world: World) -> None
     answer = await world.client.post("/queue?lang=en", data={"id": ["x", str(derive_id("nobody"))], "what": "explode"})
     assert "None was chosen." in answer.text
     assert (await world.client.post("/queue", content=b"\xff" * 300_000)).status_code == 200
+
+
+async def test_a_filter_is_kept_under_a_name_and_found_again(world: World) -> None:
+    back = "/queue?zone=north&alarm=any&cursor=x&said=y&done=1-1"
+    kept = await world.client.post("/queue/views", data={"name": " 晨会  北片 ", "back": back, "what": "keep"})
+    assert (kept.status_code, kept.headers["location"]) == (303, back)
+    text = (await world.client.get("/queue?zone=north&alarm=any&lang=en")).text
+    assert '<a href="/queue?zone=north&amp;alarm=any" aria-current="page">★ 晨会 北片</a>' in text
+    await world.client.post("/queue/views", data={"name": "", "back": back, "what": "keep"})
+    await world.client.post("/queue/views", data={"name": "away", "back": "https://evil.example/queue?zone=x"})
+    assert [(one.name, one.query) for one in await world.store.views_of("operator:local")] == [
+        ("away", ""),
+        ("晨会 北片", "zone=north&alarm=any"),
+    ]
+    await world.client.post("/queue/views", data={"name": "晨会 北片", "what": "drop"})
+    assert "晨会" not in (await world.client.get("/queue")).text
+    for n in range(40):
+        await world.client.post("/queue/views", data={"name": f"n{n}", "back": "/queue"})
+    assert len(await world.store.views_of("operator:local")) == 30

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from engine.ports import Account, ApiToken, Session, Store, Subscription
+from engine.ports import Account, ApiToken, SavedView, Session, Store, Subscription
 from tests.ledger.builders import NOON, StandingClock
 
 HOUR = timedelta(hours=1)
@@ -71,3 +71,17 @@ async def test_a_subscription_is_written_changed_and_removed(store: Store, kinds
     assert await store.remove_subscription("s1")
     assert not await store.remove_subscription("s1")
     assert await store.subscriptions() == [second]
+
+
+async def test_a_view_is_kept_under_its_owners_name_for_it(store: Store) -> None:
+    mine, other = SavedView("operator:li", "晨会", "alarm=any"), SavedView("operator:li", "a", "")
+    theirs = SavedView("operator:wang", "晨会", "state=queued")
+    for one in (mine, theirs, other):
+        await store.put_view(one)
+    assert await store.views_of("operator:li") == [other, mine]
+    changed = replace(mine, query="zone=east")
+    await store.put_view(changed)
+    assert await store.remove_view("operator:li", "a")
+    assert not await store.remove_view("operator:li", "a")
+    assert await store.views_of("operator:li") == [changed]
+    assert await store.views_of("operator:wang") == [theirs]

@@ -27,7 +27,7 @@ LENGTHS = {
     "notice_s": ("People are asked at most before, in hours", 3_600, 0, 2_777),
 }
 """Lengths of time of a service, with the unit of their form in seconds and its bounds."""
-SWITCHES = {"quiet_hours": "Keeps quiet hours", "needs_triage": "Needs triage", "one_team": "One team only"}
+SWITCHES = {"quiet_hours": "Keeps quiet hours", "needs_triage": "New ones are triaged", "one_team": "One team only"}
 WRONG_CREW = "A crew needs at least one skill, a level from 1 to 5 and 1 to 20 heads each."
 WRONG_NUMBER = "A number is missing or out of its bounds."
 

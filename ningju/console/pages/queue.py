@@ -3,11 +3,12 @@
 import re
 from collections import Counter
 from datetime import timedelta
+from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 from starlette.responses import Response
 
-from engine.ports import Page, RequestOrder, RequestQuery
+from engine.ports import Page, RequestOrder, RequestQuery, SavedView
 from ningju.console.pages.frame import AtFrame, Frame
 from ningju.console.pages.orders import Form, form_of, number, order, sent_before
 from ningju.console.pages.routing import pages
@@ -20,6 +21,9 @@ router = pages()
 
 ROWS = 50
 AT_ONCE = 50
+MOST_KEPT = 30
+LONGEST_NAME = 40
+FILTERS = ("view", "q", "zone", "state", "service", "alarm", "age", "order")
 ORDERS = {"urgent": "Most urgent first", "oldest": "Oldest first", "newest": "Newest first"}
 AGES = {"2h": timedelta(hours=2), "1d": timedelta(days=1), "3d": timedelta(days=3), "7d": timedelta(days=7)}
 VIEWS: tuple[tuple[str, str, dict[str, str]], ...] = (
@@ -132,6 +136,10 @@ async def show(frame: AtFrame) -> Response:
         services=services(frame),
         bulk=BULK,
         done=_done(frame),
+        kept=[
+            (one, one.query == _filters(frame.address()))
+            for one in await frame.site.whole.store.views_of(frame.viewer.actor.key)
+        ],
     )
 
 
@@ -159,6 +167,26 @@ def services(frame: Frame) -> list[tuple[str, str]]:
 def _done(frame: Frame) -> tuple[int, int] | None:
     found = re.fullmatch(r"(\d{1,4})-(\d{1,4})", frame.request.query_params.get("done", ""))
     return (int(found[1]), int(found[2])) if found else None
+
+
+@router.post("/queue/views")
+async def keep(frame: AtFrame) -> Response:
+    """Keep a filter under a name of one's own, or drop one."""
+    form, store, owner = await form_of(frame), frame.site.whole.store, frame.viewer.actor.key
+    name, back = " ".join(form.one("name").split())[:LONGEST_NAME], _back(form)
+    if form.one("what") == "drop":
+        await store.remove_view(owner, name)
+        return frame.go("/queue")
+    kept = await store.views_of(owner)
+    if name and (len(kept) < MOST_KEPT or any(one.name == name for one in kept)):
+        await store.put_view(SavedView(owner, name, _filters(back)))
+    return frame.go(back)
+
+
+def _filters(address: str) -> str:
+    """What of an address of the queue is a filter: neither a page of it nor what was told once."""
+    pairs = parse_qsl(address.partition("?")[2])
+    return urlencode([(name, value[:64]) for name, value in pairs if name in FILTERS and value])
 
 
 @router.post("/queue")
