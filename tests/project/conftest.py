@@ -18,6 +18,7 @@ PACKAGES = (
     "ningju",
     "ningju/bootstrap",
     "ningju/cli",
+    "ningju/reading",
     "ningju/ledger",
     "ningju/console",
     "ningju/dispatch",
