@@ -32,7 +32,7 @@ FRONT   := ningju/console/front
 PAGES   := ningju/console/static/vendor/.built
 ALL     := $(FRONT)/node_modules/.all
 
-.PHONY: help demo test test-real pictures kill simulate mutants fuzz schemathesis soak check lint format bench peers lock
+.PHONY: help demo test test-real pictures kill simulate mutants fuzz schemathesis soak chaos check lint format bench peers lock
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,9 @@ pictures: $(DEV) ## draw the operators' pages for docs/console.md, with Chromium
 
 kill: $(DEV) ## kill -9 with 20 seeds on SQLite and 20 on PostgreSQL: minutes
 	CHAOS_ROUNDS=5 $(BIN)/python -m pytest -s tests/chaos/test_kill.py $(ARGS)
+
+chaos: $(DEV) ## 3 brokers, PostgreSQL and every role, broken at random; ARGS="--seed 7 --minutes 30 --requests 20000"
+	$(BIN)/python -m tests.storm $(ARGS)
 
 simulate: $(DEV) ## 100,000 seeds of the deterministic simulation: hours; SEEDS=1000 for a few minutes
 	$(BIN)/python -m tests.deterministic --seeds 1:$$(($(SEEDS) + 1)) $(ARGS)

@@ -31,12 +31,14 @@ class KafkaFailed(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A broker's place: its folder and ports."""
+    """A broker's place: its folder and ports; ``advertised`` is what clients are told of instead of its own, if anything."""
 
     id: int
     folder: Path
     port: int
     controller_port: int
+    inner_port: int = 0
+    advertised: int = 0
 
     @property
     def properties(self) -> Path:
@@ -63,12 +65,16 @@ class Cluster:
         Whether the brokers outlive this process. Otherwise they end with it, however it ends.
     secure
         Whether lines are encrypted, everybody signs in, and what no rule allows is denied.
+    advertised
+        A port for each broker that clients are told of instead of its own: something that stands between, such as a proxy.
+        Brokers speak to each other directly then, in the open.
     """
 
     folder: Path
     brokers: int = 1
     detached: bool = False
     secure: bool = False
+    advertised: Sequence[int] = ()
     secured: Secured | None = None
     processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
@@ -77,6 +83,15 @@ class Cluster:
     def address(self) -> str:
         """Bootstrap address, ``host:port`` of each broker, divided by commas."""
         return ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+
+    def prepare(self) -> None:
+        """Choose the ports; :meth:`start` does so by itself."""
+        ports = free_ports(3 * self.brokers)
+        told = self.advertised or (0,) * self.brokers
+        self.nodes = [
+            Node(n + 1, self.folder / f"{n + 1}", ports[3 * n], ports[3 * n + 1], ports[3 * n + 2], told[n])
+            for n in range(self.brokers)
+        ]
 
     def start(self) -> str:
         """Start the brokers, wait until all of them answer, and return the bootstrap address.
@@ -88,10 +103,9 @@ class Cluster:
         KafkaFailed
             When a broker ended, or none answered in time.
         """
-        java, libs = find_java(), fetch()
-        kafka = (str(java), *MEMORY, "-cp", f"{libs}/*")
-        ports = free_ports(2 * self.brokers)
-        self.nodes = [Node(n + 1, self.folder / f"{n + 1}", *ports[2 * n : 2 * n + 2]) for n in range(self.brokers)]
+        kafka = self._kafka()
+        if not self.nodes:
+            self.prepare()
         cluster_id = uuid4().hex[:22]
         if self.secure:
             self.secured = Secured(self.folder / "access")
@@ -115,8 +129,8 @@ class Cluster:
                     if subprocess.run(format_, stdout=log, stderr=log, timeout=START_S, check=False).returncode != 0:
                         raise KafkaFailed(f"the storage could not be formatted:\n{tail(node.log)}")
             for node in self.nodes:
-                self.processes.append(self._launch((*kafka, "kafka.Kafka", str(node.properties)), node))
-            self._wait()
+                self.processes.append(self._launch(node))
+            self.wait()
         except BaseException:
             self.stop()
             raise
@@ -147,12 +161,27 @@ class Cluster:
         self.processes[node].kill()
         self.processes[node].wait()
 
-    def _launch(self, command: Sequence[str], node: Node) -> "subprocess.Popen[bytes]":
+    def end(self, node: int) -> None:
+        """Have a broker hand over and end, as for an upgrade; ``node`` counts from 0."""
+        self.processes[node].terminate()
+        try:
+            self.processes[node].wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.kill(node)
+
+    def restart(self, node: int) -> None:
+        """Start a broker again that has ended; whoever needs it back waits with :meth:`wait`."""
+        self.processes[node] = self._launch(self.nodes[node])
+
+    def _kafka(self) -> tuple[str, ...]:
+        return (str(find_java()), *MEMORY, "-cp", f"{fetch()}/*")
+
+    def _launch(self, node: Node) -> "subprocess.Popen[bytes]":
         # Under setpriv (util-linux) the kernel ends the broker when we are killed; without, only a clean end ends it.
         leash = () if self.detached or not shutil.which("setpriv") else ("setpriv", "--pdeathsig", "KILL")
         with node.log.open("ab") as log:
             return subprocess.Popen(
-                [*leash, *command],
+                [*leash, *self._kafka(), "kafka.Kafka", str(node.properties)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -160,8 +189,15 @@ class Cluster:
                 start_new_session=self.detached,
             )
 
-    def _wait(self) -> None:
-        deadline = time.monotonic() + START_S
+    def wait(self, seconds: float = START_S) -> None:
+        """Wait until all brokers answer and know each other.
+
+        Raises
+        ------
+        KafkaFailed
+            When a broker ended, or none answered in time.
+        """
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             for process, node in zip(self.processes, self.nodes, strict=True):
                 if process.poll() is not None:
@@ -169,7 +205,7 @@ class Cluster:
             if all(known_to(one, self.security()) == self.brokers for one in self.address.split(",")):
                 return
             time.sleep(0.2)
-        raise KafkaFailed(f"{self.brokers} brokers did not answer within {START_S:.0f} s:\n{tail(self.nodes[0].log)}")
+        raise KafkaFailed(f"{self.brokers} brokers did not answer within {seconds:.0f} s:\n{tail(self.nodes[0].log)}")
 
     def __enter__(self) -> Self:
         self.start()
@@ -192,7 +228,7 @@ def settings(node: Node, nodes: Sequence[Node], secured: Secured | None = None) 
         "inter.broker.listener.name": "CLIENT",
         "controller.listener.names": "CONTROLLER",
         "controller.quorum.voters": ",".join(f"{one.id}@127.0.0.1:{one.controller_port}" for one in nodes),
-        "listener.security.protocol.map": "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listener.security.protocol.map": "CLIENT:PLAINTEXT,INNER:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "log.dirs": node.folder / "data",
         "auto.create.topics.enable": "false",
         "default.replication.factor": replicas,
@@ -204,6 +240,11 @@ def settings(node: Node, nodes: Sequence[Node], secured: Secured | None = None) 
         "transaction.state.log.min.isr": max(1, replicas - 1),
         "group.initial.rebalance.delay.ms": 0,
     }
+    if node.advertised:
+        inner = f"INNER://127.0.0.1:{node.inner_port}"
+        values["listeners"] = f"{values['listeners']},{inner}"
+        values["advertised.listeners"] = f"CLIENT://127.0.0.1:{node.advertised},{inner}"
+        values["inter.broker.listener.name"] = "INNER"
     if secured is not None:
         values |= secured.settings()
     return "".join(f"{key}={value}\n" for key, value in values.items())

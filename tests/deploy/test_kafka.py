@@ -72,5 +72,13 @@ def test_every_broker_is_a_voter_and_listens_on_the_loopback_alone(tmp_path) -> 
     assert lines["auto.create.topics.enable"] == "false"
 
 
+def test_clients_may_be_told_of_something_that_stands_between_and_then_brokers_speak_directly(tmp_path) -> None:
+    node = Node(1, tmp_path, 9001, 9101, 9201, 9301)
+    lines = dict(line.split("=", 1) for line in settings(node, [node]).splitlines())
+    assert lines["listeners"] == "CLIENT://127.0.0.1:9001,CONTROLLER://127.0.0.1:9101,INNER://127.0.0.1:9201"
+    assert lines["advertised.listeners"] == "CLIENT://127.0.0.1:9301,INNER://127.0.0.1:9201"
+    assert lines["inter.broker.listener.name"] == "INNER"
+
+
 def test_ports_are_all_different() -> None:
     assert len(set(free_ports(20))) == 20
