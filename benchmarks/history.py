@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -40,6 +40,8 @@ class Day:
 def whole_day(scenario: str, requests: int, seed: int) -> Day:
     """Play a day: requests are matched, people say yes, come and finish; what nobody serves is called off."""
     day = build(scenario, seed, volume=requests)
+    # Nobody is sent to another zone: no guest would answer here, and an origin asks again each day for ever.
+    day = replace(day, policy=day.policy.changed(referral_hops=0))
     town = Town.settle(day, day.start + timedelta(hours=8))
     settled = len(town.decided)
     for envelope in town.admitted(day.arrivals):
@@ -66,6 +68,8 @@ def whole_day(scenario: str, requests: int, seed: int) -> Day:
     town.now += APART - timedelta(days=1)
     for name in sorted(town.zones):
         town.send(name, Tick(due=town.now))
+    if any(zone.requests or zone.offers for zone in town.zones.values()):
+        raise RuntimeError("the day has not ended: its copies would pile up, with timers that nobody has fired")
     rows = {
         name: tuple(row for zone, one in town.decided[:settled] if zone == name for row in one.rows)
         for name in town.zones

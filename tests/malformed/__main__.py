@@ -35,6 +35,8 @@ def main() -> int:
                 status = 1
         if seed % 10 == 0:
             gc.collect()
+        if seed % 50 == 0:
+            print(f"round {seed}: {totals[0].records + totals[1].records} records so far", file=sys.stderr, flush=True)
     for name, total in zip(("requests", "commands"), totals, strict=True):
         print(f"{name}: {total}")
     print(f"{process_time() - began:.0f} s of CPU")

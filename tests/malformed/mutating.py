@@ -16,6 +16,9 @@ NASTY: tuple[Any, ...] = (
     "00000000-0000-0000-0000-000000000000", "not-a-uuid", [], {}, [[]], [None], {"": None}, {"kind": "tick"}, [1] * 300,
 )  # fmt: skip
 
+LONG = 20_000
+"""Characters of a list that is made no longer: thirty times thirty times thirty of it would fill the machine's memory."""
+
 
 def golden_commands() -> list[dict[str, Any]]:
     """One good command of each kind."""
@@ -66,7 +69,7 @@ def _spoil(value: Any, rng: Random) -> Any:
         place[rng.choice(("extra", "kind", "zone", str(last) + "_"))] = deepcopy(rng.choice(NASTY))
     elif what < 0.95 and isinstance(place[last], (int, float)) and not isinstance(place[last], bool):
         place[last] = place[last] * rng.choice((-1, 0, 1_000, 10**9)) + rng.choice((-1, 0, 1))
-    elif isinstance(place, list):
+    elif isinstance(place, list) and len(json.dumps(place)) < LONG:
         place.extend(deepcopy(place) * rng.choice((1, 2, 30)))
     else:
         nest: Any = place[last]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.malformed.__main__ import fuzz
 from tests.malformed.intake import feed_commands, feed_requests
+from tests.malformed.mutating import LONG, spoiled
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -35,3 +37,9 @@ def test_bytes_of_any_kind_become_dead_letters(raws: list[bytes]) -> None:
         account = asyncio.run(feed(raws))
         assert account.balanced
         assert account.letters == len(raws)
+
+
+def test_no_spoiled_record_is_so_long_that_it_fills_the_memory() -> None:
+    rng, good = Random(1), {"list": [["ab"] * 30] * 10}
+    longest = max(len(spoiled(good, rng)) for _ in range(300))
+    assert 1_000 * LONG > longest > 10 * len(json.dumps(good)), "lists have to grow, and not without end"
