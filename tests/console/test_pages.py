@@ -167,10 +167,21 @@ async def test_an_alarm_is_taken_with_a_name_and_what_is_nobodys_comes_first(wor
         assert (await world.client.post("/now/take", data={"what": value})).status_code == 404
 
 
+async def test_nobody_is_offered_to_take_over_what_they_have_themselves(world: World) -> None:
+    mine = offered(alarms=("needs_operator",), taken=Taken(by="operator:local", at=NOW, alarms=("needs_operator",)))
+    await world.show(mine)
+    text = (await world.client.get("/now?lang=en")).text
+    assert "sees to it" in text
+    assert "Take it over" not in text
+    assert 'data-me="operator:local"' in text, "what is pushed afterwards is the same for everybody"
+
+
 async def test_what_is_pushed_to_everybody_holds_no_form_of_anybody(world: World) -> None:
-    await world.show(offered(alarms=("needs_operator",)))
+    taken = Taken(by="operator:op-7", at=NOW, alarms=("needs_operator",))
+    await world.show(offered(alarms=("needs_operator",)), offered(name="r2", alarms=("needs_operator",), taken=taken))
     text = (await world.client.get("/now")).text
     board = text[text.index('<div id="now"') : text.index("</main>")]
     assert "csrf" not in board
     assert "<form" not in board
     assert 'form="take"' in board
+    assert board.count('data-keeper="operator:op-7"') == 1

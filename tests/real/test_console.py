@@ -301,6 +301,15 @@ def test_what_changes_is_told_to_whoever_looks(chromium: Browser, place: Town, n
         expect(reader.get_by_role("alert")).to_contain_text("changed while you were looking")
 
 
+def test_of_what_is_pushed_to_everybody_nobody_is_offered_their_own(chromium: Browser, place: Town) -> None:
+    with window(chromium, place, "en") as page:
+        page.goto("/now")
+        me = page.locator("#take").get_attribute("data-me")
+        pushed = f'<p><button data-keeper="{me}">mine</button><button data-keeper="operator:x">theirs</button></p>'
+        page.evaluate("pushed => { document.getElementById('now').innerHTML = pushed }", pushed)
+        expect(page.locator("#now button")).to_have_text(["theirs"])
+
+
 def test_the_map_draws_what_the_list_says(chromium: Browser, place: Town, needs: dict[str, str]) -> None:
     with window(chromium, place, "en") as page:
         page.goto("/queue?zone=huayang")

@@ -70,7 +70,7 @@ async def begin(request: Request) -> Response:
 async def show(frame: AtFrame) -> Response:
     """The page."""
     board = await look(frame.site)
-    return frame.page("now.html", title="Now", **content(frame, board))
+    return frame.page("now.html", title="Now", **content(frame, board, frame.viewer.actor.key))
 
 
 @router.post("/now/take")
@@ -97,10 +97,17 @@ async def _names(site: Site, keepers: Iterable[str]) -> dict[str, str]:
     return {key: names.get(name) or name for key, name in ids.items()}
 
 
-def content(frame: Frame, board: Board) -> dict[str, Any]:
-    """What the page's template wants."""
+def content(frame: Frame, board: Board, me: str = "") -> dict[str, Any]:
+    """What the page's template wants.
+
+    Parameters
+    ----------
+    me
+        Who looks, as ``kind:id``, to whom their own alarms are not offered; empty in what is pushed to everybody.
+    """
     zones = [zone for zone in frame.views if zone in board.counts] or list(frame.views)
-    return {"board": board, "hands": frame.may("POST", "/now/take"), "states": OPEN, "zones": zones, "action": action}
+    hands = frame.may("POST", "/now/take")
+    return {"board": board, "hands": hands, "me": me, "states": OPEN, "zones": zones, "action": action}
 
 
 def action(row: RequestView) -> str:

@@ -32,3 +32,17 @@ document.addEventListener("keydown", (event) => {
     }
   }
 });
+
+// What is pushed is the same for everybody: nobody is offered to take over what they have themselves.
+const board = document.getElementById("now");
+const take = document.getElementById("take");
+
+function leaveOutMine() {
+  for (const button of board.querySelectorAll("button[data-keeper]")) {
+    if (button.dataset.keeper === take.dataset.me) button.remove();
+  }
+}
+
+if (board && take) {
+  new MutationObserver(leaveOutMine).observe(board, { childList: true, subtree: true });
+}
