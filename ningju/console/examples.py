@@ -50,14 +50,19 @@ EXAMPLES: Mapping[str, Bodies] = {
         },
         "at a site": {"service_type": "elder-visit", "site": "huayang-home", "windows": [_WINDOW], "priority": 4},
     },
-    f"POST {API}/requests/{{request_id}}/cancel": {"with a reason": {"reason": "the family will help"}},
+    f"POST {API}/requests/{{request_id}}/cancel": {
+        "with a reason": {"reason": "the family will help"},
+        "unless it has changed since": {"reason": "the family will help", "seen": 1},
+    },
     f"POST {API}/requests/{{request_id}}/change": {
         "later": {"window": {"start": "2026-03-03T09:00:00+08:00", "end": "2026-03-03T12:00:00+08:00"}},
         "more people": {"crew": [{"skill": "care", "heads": 2}], "reason": "she cannot walk alone"},
+        "unless it has changed since": {"priority": 4, "reason": "she is alone now", "seen": 1},
     },
     f"POST {API}/requests/{{request_id}}/triage": {
         "accept": {"decision": "accept"},
         "refuse": {"decision": "refuse", "reason": "this is for the hospital"},
+        "unless it has changed since": {"decision": "accept", "seen": 1},
     },
     f"POST {API}/offers/{{offer_id}}/accept": {"for oneself": {}, "a leader names who goes": {"volunteer": "v0001"}},
     f"POST {API}/offers/{{offer_id}}/decline": {"with a reason": {"reason": "a cold"}},

@@ -27,9 +27,20 @@ from schemas.request import RequestState, Windows
 router = APIRouter(prefix=API, tags=["requests"])
 
 
+Seen = Annotated[
+    int | None,
+    Field(
+        ge=0,
+        description="`version` of the request that was looked at; 409 `request_changed` when it has changed since",
+        exclude_if=lambda seen: seen is None,  # a body without it is the same under its key as it was before
+    ),
+]
+
+
 class CancelIn(Frozen):
     """Why the request is no longer needed."""
 
+    seen: Seen = None
     reason: Reason = ""
 
 
@@ -41,6 +52,7 @@ class ChangeIn(Frozen):
     place: Place | None = None
     crew: Annotated[tuple[SkillDemand, ...], Field(min_length=1, max_length=10)] | None = None
     priority: Priority | None = None
+    seen: Seen = None
     reason: Reason = ""
 
     @model_validator(mode="after")
@@ -56,6 +68,7 @@ class TriageIn(Frozen):
     """Take the request into the queue, or refuse it with a reason."""
 
     decision: Literal["accept", "refuse"]
+    seen: Seen = None
     reason: Reason = ""
 
     @model_validator(mode="before")
@@ -212,7 +225,7 @@ async def cancel(
     """End a request; while a guest serves it, the guest is asked."""
 
     async def build(command_id: UUID) -> NewCommand:
-        asked = CancelRequest(request_id=request_id, reason=redact(told.reason))
+        asked = CancelRequest(request_id=request_id, seen=told.seen, reason=redact(told.reason))
         zone = await home_of(site, request_id)
         return command(site, caller, command_id, zone, asked, correlation_id=request_id)
 
@@ -243,6 +256,7 @@ async def change(
             place=told.place.coarse() if told.place else None,
             demands=told.crew,
             priority=told.priority,
+            seen=told.seen,
             reason=redact(told.reason),
         )
         return command(site, caller, command_id, zone, asked, correlation_id=request_id)
@@ -258,7 +272,7 @@ async def triage(
 
     async def build(command_id: UUID) -> NewCommand:
         accept = told.decision == "accept"
-        asked = TriageRequest(request_id=request_id, accept=accept, reason=redact(told.reason))
+        asked = TriageRequest(request_id=request_id, accept=accept, seen=told.seen, reason=redact(told.reason))
         zone = await home_of(site, request_id)
         return command(site, caller, command_id, zone, asked, correlation_id=request_id)
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from ningju.console.requests import CancelIn
 from schemas.base import derive_id
 from schemas.commands import CancelRequest, ChangeRequest, SubmitRequest, TriageRequest
 from schemas.request import RequestState
@@ -234,6 +235,28 @@ async def test_triage_understands_its_short_and_long_forms(world: World, body: d
     (command,) = await world.open()
     assert isinstance(command.command, TriageRequest)
     assert command.command.accept is accept
+
+
+@pytest.mark.parametrize(
+    ("call", "body"),
+    [("cancel", {}), ("change", {"priority": 4}), ("triage", {"decision": "accept"})],
+)
+async def test_the_version_that_was_looked_at_goes_with_the_order(
+    world: World, call: str, body: dict[str, object]
+) -> None:
+    row = offered()
+    await world.show(row)
+    url = f"{URL}/{row.request_id}/{call}"
+    for told in (body, body | {"seen": 7}):
+        assert (await world.client.post(url, json=told, headers={"Prefer": "wait=0"})).status_code == 202
+    assert [one.command.seen for one in await world.open()] == [None, 7]  # type: ignore[union-attr]
+    for wrong in (-1, "7", 1.5):
+        assert (await world.client.post(url, json=body | {"seen": wrong})).status_code == 422
+
+
+def test_a_body_without_a_version_is_under_its_key_what_it_was_before_there_were_any() -> None:
+    assert CancelIn(reason="x").dump() == b'{"reason":"x"}'
+    assert CancelIn(reason="x", seen=0).dump() == b'{"seen":0,"reason":"x"}'
 
 
 async def test_a_refusal_at_triage_needs_a_reason(world: World) -> None:

@@ -123,6 +123,21 @@ async def test_a_caller_who_waits_gets_the_verdict_and_one_who_does_not_finds_it
     assert second.status_code == 409
 
 
+async def test_what_has_changed_since_it_was_looked_at_is_not_overwritten(lively: World) -> None:
+    row, wait = await submitted(lively), {"Prefer": "wait=5"}
+    url = f"/api/v1/requests/{row['request_id']}"
+    looked = (await lively.client.get(url)).json()["version"]
+    told = {"priority": 4, "seen": looked}
+    first = await lively.client.post(f"{url}/change", json=told, headers=wait)
+    assert first.status_code == 200, first.text
+    late = await lively.client.post(f"{url}/change", json=told | {"priority": 5}, headers=wait)
+    assert (late.status_code, late.json()["code"]) == (409, "request_changed")
+    late = await lively.client.post(f"{url}/cancel", json={"seen": looked}, headers=wait)
+    assert (late.status_code, late.json()["code"]) == (409, "request_changed")
+    now = (await lively.client.get(url)).json()["version"]
+    assert (await lively.client.post(f"{url}/cancel", json={"seen": now}, headers=wait)).status_code == 200
+
+
 async def test_personal_data_reaches_no_command_no_event_no_row_and_no_log(
     lively: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
