@@ -98,6 +98,17 @@ async def test_a_stream_goes_on_where_it_broke_off(world: World, site: Site) -> 
     await stream.aclose()
 
 
+async def test_a_board_that_was_away_is_shown_anew(world: World, site: Site) -> None:
+    await world.happen("north", 2)
+    before = await world.store.heads()
+    await world.happen("north")
+    stream = Live(site).listen(await frame_of(site), "now", before)
+    told = await following(stream, b"event: seen")
+    assert b"event: now" in told
+    assert f"id: {write_cursor(None, await world.store.heads())}".encode() in told
+    await stream.aclose()
+
+
 async def test_after_many_events_everything_counts_as_changed(
     world: World, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

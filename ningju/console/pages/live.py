@@ -92,7 +92,11 @@ class Live:
             yield b"retry: 2000\n\n"
             missed = {zone: after.get(zone, 0) for zone in heads if heads[zone] > after.get(zone, 0)}
             if missed and after:
-                yield _written(write_cursor(None, heads), _changes(frame, await _touched(site, missed, heads)))
+                if page == "now":  # it takes the board alone, and would be told of nothing until the next event
+                    body = await _board(frame.again(await site.views()))
+                else:
+                    body = _changes(frame, await _touched(site, missed, heads))
+                yield _written(write_cursor(None, heads), body)
             ends = asyncio.get_running_loop().time() + LONGEST_S
             while not stopping.is_set() and asyncio.get_running_loop().time() < ends:
                 rung = mine.rung
