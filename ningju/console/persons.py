@@ -33,6 +33,11 @@ async def seen(site: Site, user: User, ids: Iterable[str], request_id: UUID | No
     return {name: found.get(name, Person(id=name)) for name in wanted}
 
 
+async def letter_seen(site: Site, user: User, number: int) -> None:
+    """Write down that somebody reads a dead letter, before they do: whoever it is about may stand in it by name."""
+    await site.store.note_looks([Look(user.actor.key, f"letter:{number}", None, site.clock.now())])
+
+
 async def staff(site: Site, ids: Iterable[str]) -> dict[str, str]:
     """Give the names of those who have signed in, by their ids: who did something is told to whoever may ask that."""
     found = {}

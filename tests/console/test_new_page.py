@@ -120,6 +120,7 @@ class TestLetters:
     async def test_a_letter_is_mended_and_sent_again(self, world: World) -> None:
         self.keep(1, "not JSON", b"\xff{'a'}")
         page = (await world.client.get("/letters/1?lang=en")).text
+        assert [(look.actor, look.person) for look in await world.store.looks()] == [("operator:local", "letter:1")]
         assert "\\xff" in page
         assert "ff 7b" in page
         worse = await world.client.post("/letters/1?lang=en", data={"what": "replay", "raw": "worse"})

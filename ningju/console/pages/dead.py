@@ -9,6 +9,7 @@ from starlette.responses import Response
 from ningju.console.pages.frame import AtFrame, Frame
 from ningju.console.pages.orders import form_of, told
 from ningju.console.pages.routing import pages
+from ningju.console.persons import letter_seen
 from ningju.console.problems import not_found
 from ningju.console.services import Letter
 
@@ -40,7 +41,7 @@ async def show(frame: AtFrame) -> Response:
 @router.get("/letters/{number}")
 async def show_one(frame: AtFrame, number: int) -> Response:
     """One letter with its bytes and what can be read of them."""
-    return _one(frame, await _find(frame, number))
+    return await _one(frame, await _find(frame, number))
 
 
 @router.post("/letters/{number}")
@@ -53,13 +54,13 @@ async def deal(frame: AtFrame, number: int) -> Response:
     try:
         if form.one("what") == "discard":
             if not form.reason():
-                return _one(frame, kept, fault=frame.say("Say why it is put away."), text=text)
+                return await _one(frame, kept, fault=frame.say("Say why it is put away."), text=text)
             await letters.discard(number, frame.viewer.actor.key, form.reason())
             return frame.go("/letters")
         mended = text.replace("\r\n", "\n").encode() if text and text.strip() != readable(kept).strip() else None
         command_id = await letters.replay(number, frame.viewer.actor.key, mended)
     except ValueError as error:
-        return _one(frame, kept, fault=str(error), text=text)
+        return await _one(frame, kept, fault=str(error), text=text)
     await frame.site.store.wait(command_id, frame.site.services.wait_s)
     return frame.go(told("/letters", command_id))
 
@@ -81,7 +82,8 @@ def readable(kept: Letter) -> str:
         return text
 
 
-def _one(frame: Frame, kept: Letter, *, fault: str = "", text: str = "") -> Response:
+async def _one(frame: Frame, kept: Letter, *, fault: str = "", text: str = "") -> Response:
+    await letter_seen(frame.site, frame.viewer.user, kept.number)
     raw = kept.letter.raw
     return frame.page(
         "letter.html",
