@@ -145,4 +145,5 @@ TABLE: Mapping[str, Rule] = {
     "GET /audit": Rule(AUDITORS),
     "GET /audit/looks": Rule(AUDITORS),
     "GET /audit/export": Rule(AUDITORS),
+    "GET /audit/looks/export": Rule(AUDITORS),
 }

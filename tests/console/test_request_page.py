@@ -1,5 +1,6 @@
 """A request's page: its life, its seats, why, and everything that an operator does about it, with the verdict told."""
 
+import json
 from typing import Any
 
 import pytest
@@ -99,6 +100,10 @@ async def test_names_and_phones_are_shown_when_asked_for_and_that_is_written_dow
     assert {look.person for look in looks} == {"b-1", "v1"}
     assert looks[0] == Look("operator:local", looks[0].person, row.request_id, NOW, looks[0].seq)
     assert "b-1" in (await world.client.get("/audit/looks")).text
+    lines = [json.loads(line) for line in (await world.client.get("/audit/looks/export")).text.splitlines()]
+    assert [(line["actor"], line["person"], line["request_id"]) for line in lines] == [
+        (look.actor, look.person, str(row.request_id)) for look in looks
+    ]
 
 
 @pytest.mark.parametrize("what", ["accept", "decline"])
@@ -292,3 +297,5 @@ async def test_the_audit_says_who_did_what_when_and_why(world: World, row: Reque
     assert "No operator has done anything" in (await world.client.get("/audit?actor=operator:x&lang=en")).text
     lines = (await world.client.get("/audit/export")).text.splitlines()
     assert len(lines) == 1
+    assert (await world.client.get("/audit/export?actor=operator:x")).text == ""
+    assert (await world.client.get("/audit/export?actor=operator:local")).text.splitlines() == lines

@@ -23,17 +23,16 @@ EXPORT = 500
 @router.get("/audit")
 async def show(frame: AtFrame) -> Response:
     """What operators asked of zones, newest first."""
-    asked = frame.request.query_params
-    actor = asked.get("actor", "")[:80]
-    before = number(asked.get("before", ""))
-    deeds = await frame.site.store.deeds(actor=actor or None, before=before, limit=ROWS + 1)
+    actor = _actor(frame)
+    before = number(frame.request.query_params.get("before", ""))
+    deeds = await frame.site.store.deeds(actor=actor, before=before, limit=ROWS + 1)
     rows = [_row(frame, deed) for deed in deeds[:ROWS]]
     return frame.page(
         "audit.html",
         title="Audit",
         rows=rows,
         names=await staff(frame.site, (row["who"].id for row in rows)),
-        actor=actor,
+        actor=actor or "",
         next=deeds[ROWS - 1].command.seq if len(deeds) > ROWS else None,
     )
 
@@ -54,14 +53,38 @@ async def show_looks(frame: AtFrame) -> Response:
 
 @router.get("/audit/export")
 async def export(frame: AtFrame) -> Response:
-    """Every deed as a JSON line, newest first."""
-    headers = HEADERS | {"Content-Disposition": 'attachment; filename="audit.jsonl"'}
-    return StreamingResponse(_lines(frame.site), media_type="application/x-ndjson", headers=headers)
+    """Every deed as a JSON line, newest first; those of one person where it is asked for."""
+    return _file("audit", _deeds(frame.site, _actor(frame)))
 
 
-async def _lines(site: Site) -> AsyncIterator[bytes]:
+@router.get("/audit/looks/export")
+async def export_looks(frame: AtFrame) -> Response:
+    """Everybody who looked at somebody as a JSON line, newest first."""
+    return _file("looks", _looks(frame.site))
+
+
+def _actor(frame: Frame) -> str | None:
+    return frame.request.query_params.get("actor", "")[:80] or None
+
+
+def _file(name: str, lines: AsyncIterator[bytes]) -> Response:
+    headers = HEADERS | {"Content-Disposition": f'attachment; filename="{name}.jsonl"'}
+    return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
+
+
+async def _looks(site: Site) -> AsyncIterator[bytes]:
     before: int | None = None
-    while deeds := await site.store.deeds(before=before, limit=EXPORT):
+    while looks := await site.store.looks(before=before, limit=EXPORT):
+        for look in looks:
+            request_id = None if look.request_id is None else str(look.request_id)
+            line = {"at": look.at.isoformat(), "actor": look.actor, "person": look.person, "request_id": request_id}
+            yield json.dumps(line, ensure_ascii=False).encode() + b"\n"
+        before = looks[-1].seq
+
+
+async def _deeds(site: Site, actor: str | None) -> AsyncIterator[bytes]:
+    before: int | None = None
+    while deeds := await site.store.deeds(actor=actor, before=before, limit=EXPORT):
         for deed in deeds:
             outcome = None if deed.outcome is None else deed.outcome.model_dump(mode="json")
             line = {"command": json.loads(deed.command.data), "outcome": outcome}
