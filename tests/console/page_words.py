@@ -19,6 +19,7 @@ from ningju.console.pages import (
     people,
     preview,
     queue,
+    refusals,
     speech,
     teams,
     what_if,
@@ -44,7 +45,7 @@ def _tables() -> set[str]:
     tables = [speech.STATES, speech.ALARMS, speech.SEATS, speech.OFFERS, speech.ACTORS, speech.PRIORITIES]
     tables += [
         speech.REASONS,
-        speech.CODES,
+        refusals.CODES,
         speech.ORDERS,
         now.ACTIONS,
         queue.BULK,
@@ -62,7 +63,7 @@ def _tables() -> set[str]:
         importing.TEXTS,
         listing.SWITCHES,
         people.STATES,
-        speech.REFUSALS,
+        refusals.REFUSALS,
         what_if.KINDS,
         what_if.FAULTS,
         outlook.LEVELS,

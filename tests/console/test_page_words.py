@@ -1,15 +1,22 @@
 """Words and times of the pages, in both languages."""
 
+import ast
 import string
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from starlette.requests import Request
 
+import engine
 from ningju.console.pages.moments import Moments
+from ningju.console.pages.refusals import CODES, REFUSALS
+from ningju.console.pages.speech import Speech
 from ningju.console.pages.words import chinese, language_of, say
 from schemas.place import TimeWindow
+from solvers import wording
 from tests.console.page_words import sentences
 
 NOON = datetime(2026, 3, 4, 4, 0, tzinfo=UTC)  # a Wednesday, 12:00 in Shanghai
@@ -25,6 +32,45 @@ def test_a_sentence_has_the_same_parts_in_both_languages() -> None:
         return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
     assert {english for english, zh in chinese().items() if parts(english) != parts(zh)} == set()
+
+
+def raised(call: str) -> Iterator[str]:
+    """What engine/ tells as a code where it says no to a command or an item; both words of a choice, too."""
+    for path in Path(engine.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == call):
+                continue
+            named = {one.arg: one.value for one in node.keywords}
+            if "request_id" in named:
+                continue  # an item of a plan: the matcher is told, no page
+            told = named.get("reason") or node.args[0]
+            for one in [told.body, told.orelse] if isinstance(told, ast.IfExp) else [told]:
+                first = one.values[0] if isinstance(one, ast.JoinedStr) else one
+                if isinstance(first, ast.Constant):
+                    yield str(first.value).partition(":")[0]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_no_of_the_engine_is_said_in_both_languages(language: str) -> None:
+    speech = Speech(language, {}, moments(language))  # type: ignore[arg-type]
+    codes = {*raised("Refused"), *wording.RULES}  # a rule is told where a leader names somebody who breaks it
+    assert {"no_reason", "too_late", "window", "under_way", "not_waiting", "not_leader"} <= codes
+    assert {code for code in codes if speech.no(code, "?") == "?"} == set()
+    assert {code for code in raised("ItemRefused") if code not in REFUSALS} == set()
+    if language == "zh":
+        assert {code for code in codes if speech.no(code, "?").isascii()} == set()
+
+
+def test_no_no_is_kept_that_nothing_says() -> None:
+    assert set(CODES) - set(raised("Refused")) == set()
+
+
+def test_a_rule_that_is_broken_is_said_of_the_person_who_was_named() -> None:
+    def said(language: str) -> str:
+        return Speech(language, {}, moments(language)).no("skill", "")  # type: ignore[arg-type]
+
+    assert said("en") == "They do not have the skill; name another member."
+    assert said("zh") == "此人没有所需技能，请改派其他队员。"
 
 
 def moments(language: str) -> Moments:

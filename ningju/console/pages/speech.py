@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from ningju.console.pages.moments import Moments
+from ningju.console.pages.refusals import CODES, REFUSALS
 from ningju.console.pages.words import Language, named, say
 from schemas import events as e
 from schemas.base import Label
@@ -85,57 +86,6 @@ REASONS = {
     "moved_team": "is in another team now",
 }
 
-REFUSALS = {
-    "wrong_zone": "It belongs to another zone.",
-    "other_zone": "It belongs to another zone.",
-    "unknown_zone": "There is no such zone.",
-    "belongs_elsewhere": "Another zone has it; remove it there first.",
-    "unknown_team": "There is no such team here.",
-    "unknown_volunteer": "There is no such volunteer here.",
-    "unknown_service_type": "There is no such service.",
-    "duplicate": "It is there twice, with different contents; the first is taken.",
-    "has_members": "The team still has members.",
-    "removed_too": "It is to be removed, too.",
-    "unknown": "It is not there.",
-}
-
-CODES = {
-    "already_arrived": "Somebody has checked in already.",
-    "already_ended": "The request has ended already.",
-    "already_in_crew": "This person has another seat of the visit.",
-    "already_known": "A request of this id is here already.",
-    "already_rated": "The visit was rated before.",
-    "cancel_asked": "The other zone was asked to stop already; wait for its answer.",
-    "crew_incomplete": "A seat is being filled anew; wait for its answer, or cancel the request.",
-    "not_a_member": "This person is not in the visit's team; name one of its members.",
-    "not_done": "Only a visit that is done can be rated.",
-    "not_in_crew": "This person has no accepted seat of the request.",
-    "not_in_triage": "Only what is new can be triaged.",
-    "not_origin": "The request belongs to another zone; do it there.",
-    "not_under_way": "Nobody has checked in; check in first, or say who did not come.",
-    "not_yours": "This is not yours to do.",
-    "nothing_to_change": "The request is like this already.",
-    "offer_closed": "The offer was answered, has expired or was taken back.",
-    "referred": "Another zone has the request; cancel it, or wait for its answer.",
-    "too_early": "It is too early for this.",
-    "under_way": "The visit has begun; finish it.",
-    "unknown_request": "This zone has no such request that is open.",
-    "window_past": "No window is long enough and still to come.",
-    "request_changed": "The request has changed meanwhile; look again.",
-    "rules_broken": "The assignment breaks rules.",
-    "safety": "A rule that keeps people safe cannot be waived.",
-    "no_visit": "There is no visit to give up.",
-    "no_zone_left": "No other zone is left that could serve it.",
-    "not_waiting": "Only what waits here can be handed on.",
-    "unknown_team": "There is no such team here.",
-    "unknown_volunteer": "There is no such volunteer here.",
-    "seat_taken": "The seat is taken.",
-    "no_alarm": "Nothing about the request needs a person any more.",
-    "already_taken": "Somebody else sees to it already; look again.",
-    "window": "The start lies in no window of the request; change the window first.",
-    "too_late": "They could not answer in time; call them, and say that they have agreed.",
-}
-
 
 class Speech:
     """Says things in one language, knowing the zones' catalogues."""
@@ -194,8 +144,11 @@ class Speech:
 
     def no(self, code: str, detail: str) -> str:
         """What a zone's no means."""
-        english = CODES.get(code)
-        return detail if english is None else self._say(english)
+        if code in CODES:
+            return self._say(CODES[code])
+        if code in wording.RULES:
+            return self._say("They {why}; name another member.", why=self.rule(code))
+        return detail
 
     def zone(self, zone: str) -> str:
         """A zone's name."""

@@ -14,8 +14,8 @@ from ningju.console.pages.frame import AtFrame, Frame
 from ningju.console.pages.life import MISSING_REASON
 from ningju.console.pages.orders import Form, form_of, number, order, sent_before, told
 from ningju.console.pages.outlook import Picture, draw
+from ningju.console.pages.refusals import CODES
 from ningju.console.pages.routing import pages
-from ningju.console.pages.speech import CODES
 from ningju.console.problems import not_found
 from schemas.commands import ChangeCatalogue, ChangeRequest, Command
 from schemas.request import RequestState
