@@ -76,7 +76,7 @@ def _tables() -> set[str]:
     found |= {"Site", "Team's base", "A team's way on this day", "Within reach"}  # the legend of the map
     found |= {what_if.BUSY, what_if.AGED}
     found |= {life.MISSING_REASON, life.WRONG_WINDOW}
-    return found | _in_source("speech.py") | _in_source("routing.py")
+    return found | _in_source("chronicle.py") | _in_source("routing.py")
 
 
 def _in_source(name: str) -> set[str]:

@@ -52,7 +52,7 @@ def raised(call: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_every_no_of_the_engine_is_said_in_both_languages(language: str) -> None:
-    speech = Speech(language, {}, moments(language))  # type: ignore[arg-type]
+    speech = Speech(language, {})  # type: ignore[arg-type]
     codes = {*raised("Refused"), *wording.RULES}  # a rule is told where a leader names somebody who breaks it
     assert {"no_reason", "too_late", "window", "under_way", "not_waiting", "not_leader"} <= codes
     assert {code for code in codes if speech.no(code, "?") == "?"} == set()
@@ -67,7 +67,7 @@ def test_no_no_is_kept_that_nothing_says() -> None:
 
 def test_a_rule_that_is_broken_is_said_of_the_person_who_was_named() -> None:
     def said(language: str) -> str:
-        return Speech(language, {}, moments(language)).no("skill", "")  # type: ignore[arg-type]
+        return Speech(language, {}).no("skill", "")  # type: ignore[arg-type]
 
     assert said("en") == "They do not have the skill; name another member."
     assert said("zh") == "此人没有所需技能，请改派其他队员。"

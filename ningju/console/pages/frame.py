@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from engine.intake import Directory
 from ningju.console.cursors import write_cursor
 from ningju.console.forms import FORM_LIMIT, keep_body, parsed
+from ningju.console.pages.chronicle import Chronicle
 from ningju.console.pages.moments import Moments
 from ningju.console.pages.orders import Verdict, heard
 from ningju.console.pages.speech import Speech
@@ -125,7 +126,8 @@ class Frame:
         self.moments = Moments(self.language, self.now, self.zone)
         self.verdict: Verdict | None = None
         self.cursor = ""
-        self.speech = Speech(self.language, self.views, self.moments)
+        self.speech = Speech(self.language, self.views)
+        self.chronicle = Chronicle(self.speech, self.moments)
 
     def again(self, views: Mapping[str, ZoneView]) -> "Frame":
         """The same frame at this moment."""
@@ -178,6 +180,7 @@ class Frame:
             now=self.now,
             moments=self.moments,
             speech=self.speech,
+            chronicle=self.chronicle,
             views=self.views,
             pages=[(address, name) for address, name in PAGES if self.may("GET", address)],
             path=self.request.url.path,

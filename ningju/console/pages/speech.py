@@ -1,15 +1,13 @@
-"""What things are called and what happened, in sentences: states, alarms, reasons, events, orders."""
+"""What things are called: states, alarms, reasons, zones, services, orders."""
 
 from collections.abc import Mapping
 from uuid import UUID
 
-from ningju.console.pages.moments import Moments
 from ningju.console.pages.refusals import CODES, REFUSALS
 from ningju.console.pages.words import Language, named, say
-from schemas import events as e
 from schemas.base import Label
 from schemas.commands import Command
-from schemas.envelope import Actor, EventEnvelope, Outcome
+from schemas.envelope import Actor, Outcome
 from schemas.plan import Rule
 from schemas.request import RequestState
 from schemas.roster import Team
@@ -90,33 +88,33 @@ REASONS = {
 class Speech:
     """Says things in one language, knowing the zones' catalogues."""
 
-    def __init__(self, language: Language, views: Mapping[str, ZoneView], moments: Moments) -> None:
+    def __init__(self, language: Language, views: Mapping[str, ZoneView]) -> None:
         self.language = language
         self._views = views
-        self._moments = moments
 
-    def _say(self, english: str, **parts: object) -> str:
+    def say(self, english: str, **parts: object) -> str:
+        """A sentence of the catalogue."""
         return say(self.language, english, **parts)
 
     def state(self, state: RequestState | str) -> str:
         """A request's state."""
-        return self._say(STATES[str(getattr(state, "value", state))])
+        return self.say(STATES[str(getattr(state, "value", state))])
 
     def alarm(self, alarm: str) -> str:
         """An alarm."""
-        return self._say(ALARMS.get(alarm, alarm))
+        return self.say(ALARMS.get(alarm, alarm))
 
     def seat(self, state: str) -> str:
         """A seat's state."""
-        return self._say(SEATS[state])
+        return self.say(SEATS[state])
 
     def offer(self, state: str) -> str:
         """What became of an offer."""
-        return self._say(OFFERS[state])
+        return self.say(OFFERS[state])
 
     def priority(self, priority: int) -> str:
         """A priority in words."""
-        return self._say(PRIORITIES[priority])
+        return self.say(PRIORITIES[priority])
 
     def rule(self, rule: Rule) -> str:
         """What a rule says of the people whom it removes."""
@@ -127,12 +125,12 @@ class Speech:
         if reason in wording.RULES:
             return self.rule(reason)
         english = REASONS.get(reason)
-        return reason if english is None else self._say(english)
+        return reason if english is None else self.say(english)
 
     def refusal(self, code: str, reason: str) -> str:
         """Why an item of a list was not taken."""
         english = REFUSALS.get(code)
-        return reason if english is None else self._say(english)
+        return reason if english is None else self.say(english)
 
     def label(self, label: Label) -> str:
         """A name."""
@@ -145,9 +143,9 @@ class Speech:
     def no(self, code: str, detail: str) -> str:
         """What a zone's no means."""
         if code in CODES:
-            return self._say(CODES[code])
+            return self.say(CODES[code])
         if code in wording.RULES:
-            return self._say("They {why}; name another member.", why=self.rule(code))
+            return self.say("They {why}; name another member.", why=self.rule(code))
         return detail
 
     def zone(self, zone: str) -> str:
@@ -183,100 +181,12 @@ class Speech:
 
     def actor(self, actor: Actor) -> str:
         """Who acted."""
-        kind = self._say(ACTORS[actor.kind])
+        kind = self.say(ACTORS[actor.kind])
         return kind if actor.kind == "system" else f"{kind} {actor.id}"
 
     def short(self, request_id: UUID | str) -> str:
         """The part of an id that people read out."""
         return str(request_id)[:8]
-
-    def happened(self, envelope: EventEnvelope) -> str:
-        """One event as a sentence."""
-        event = envelope.event
-        reason = self.reason(getattr(event, "reason", "") or "")
-        text = self._event(event)
-        return f"{text}{'：' if self.language == 'zh' else ': '}{reason}" if reason else text
-
-    def _event(self, event: e.Event) -> str:
-        match event:
-            case e.RequestReceived():
-                if event.referral is not None:
-                    return self._say("Taken over from {zone}", zone=self.zone(event.referral.origin))
-                return self._say("Received")
-            case e.RequestQueued():
-                return self._say("Put into the queue")
-            case e.RequestChanged():
-                windows = "; ".join(self._moments.window(window) for window in event.need.windows)
-                return self._say(
-                    "Changed: {windows}, priority {priority}", windows=windows, priority=event.need.priority
-                )
-            case e.RequestEnded():
-                return self._say("Ended: {state}", state=self.state(event.end))
-            case e.RequestRated():
-                return self._say("Rated {stars} of 5", stars=event.stars)
-            case e.NoticeReached():
-                return self._say("People may be asked from now on")
-            case e.VisitPlanned():
-                when = self._moments.window(event.window)
-                return self._say("Planned for team {team}, {when}", team=event.team, when=when)
-            case e.SeatOffered():
-                until = self._moments.at(event.expires_at)
-                if event.asked != event.volunteer:
-                    return self._say(
-                        "{asked} was asked to send {volunteer}, until {until}",
-                        asked=event.asked,
-                        volunteer=event.volunteer,
-                        until=until,
-                    )
-                return self._say("{volunteer} was asked, until {until}", volunteer=event.volunteer, until=until)
-            case e.SeatAccepted():
-                return self._say("{volunteer} accepted", volunteer=event.volunteer)
-            case e.OfferEnded():
-                english = {
-                    "declined": "{volunteer} declined",
-                    "expired": "{volunteer} did not answer",
-                    "rescinded": "{volunteer} need not answer any more",
-                }[event.how]
-                return self._say(english, volunteer=event.volunteer)
-            case e.SeatVacated():
-                english = {
-                    "withdrawn": "{volunteer} withdrew",
-                    "no_show": "{volunteer} did not come",
-                    "roster": "{volunteer} is not available any more",
-                    "released": "{volunteer} was released",
-                }[event.how]
-                return self._say(english, volunteer=event.volunteer)
-            case e.CrewCompleted():
-                return self._say("The crew is complete")
-            case e.VisitReleased():
-                return self._say("The visit was given up")
-            case e.VisitPinned():
-                if event.pinned:
-                    return self._say("The visit was pinned")
-                return self._say("The visit is not pinned any more")
-            case e.CheckedIn():
-                return self._say("{volunteer} checked in", volunteer=event.volunteer)
-            case e.VisitFinished():
-                return self._say("The visit is over")
-            case e.RequestReferred():
-                return self._say("Handed to {zone}", zone=self.zone(event.to))
-            case e.ReferralCancelAsked():
-                return self._say("{zone} was asked to stop", zone=self.zone(event.to))
-            case e.ReferralEnded():
-                return self._say("Answered {zone}", zone=self.zone(event.origin))
-            case e.ReferralReturned():
-                return self._say("{zone} has answered", zone=self.zone(event.guest))
-            case e.AlarmRaised():
-                return self._say("Alarm: {alarm}", alarm=self.alarm(event.alarm))
-            case e.AlarmCleared():
-                return self._say("Alarm over: {alarm}", alarm=self.alarm(event.alarm))
-            case e.AlarmsTaken():
-                alarms = ", ".join(map(self.alarm, event.alarms))
-                return self._say("Seen to by {who}: {alarms}", who=event.by.partition(":")[2], alarms=alarms)
-            case e.RatingClosed():
-                return self._say("The time to rate is over")
-            case _:
-                return event.kind
 
     def order(self, command: Command) -> str:
         """What a command asks for."""
@@ -285,7 +195,7 @@ class Speech:
             english = "Accept" if command.accept else "Refuse"
         if command.kind == "pin_visit" and not command.pinned:
             english = "Unpin"
-        return command.kind if english is None else self._say(english)
+        return command.kind if english is None else self.say(english)
 
 
 ORDERS = {
