@@ -43,6 +43,7 @@ from ningju.console.pages import (
     people,
     preview,
     queue,
+    removing,
     teams,
     timeline,
     undo,
@@ -109,6 +110,7 @@ def create_app(
         listing,
         importing,
         preview,
+        removing,
         what_if,
     ):
         app.include_router(page.router)

@@ -347,6 +347,60 @@ async def test_a_site_gets_another_name_and_featured_list_and_a_team_another_lea
     assert (teams[0].team.leader, teams[0].team.zones_served) == (None, ("south",))
 
 
+def removing(page: Response) -> dict[str, str]:
+    """What the form that removes would send."""
+    form = re.search(r'<form method="post" action="/\w+/remove">.*?</form>', page.text, re.DOTALL)
+    assert form is not None, page.text
+    return {name: unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', form[0])}
+
+
+async def test_a_person_leaves_after_it_was_shown_what_they_give_back(hall: Hall) -> None:
+    form = removing(await hall.client.get("/people/north/ann?lang=en"))
+    team = await hall.client.post("/people/remove?lang=en", data=removing(await hall.client.get("/teams/north/t1")))
+    assert "The team still has members." in team.text
+    page = await hall.client.post("/people/remove?lang=en", data=form)
+    assert "1 visits or questions become impossible" in page.text, page.text
+    assert await hall.volunteer("ann") == ANN, "a preview changes nothing"
+    done = await hall.confirm(page, reason="moved away")
+    assert (done.status_code, done.headers["location"][:18]) == (303, "/people?zone=north"), done.text
+    assert await hall.volunteer("ann") is None
+    assert (await hall.client.get(done.headers["location"])).status_code == 200
+    page = await hall.client.post("/people/remove?lang=en", data=removing(await hall.client.get("/teams/north/t1")))
+    assert (await hall.confirm(page)).status_code == 303
+    assert (await hall.client.get("/teams/north/t1")).status_code == 404
+
+
+async def test_a_service_leaves_one_zone_or_all_and_a_site_its_own(hall: Hall) -> None:
+    form = removing(await hall.client.get("/catalogue/north/services/elder-visit"))
+    assert form.pop("everywhere") == "yes"
+    page = await hall.client.post("/catalogue/remove?lang=en", data=form)
+    assert "0 new, 0 changed, 1 leave" in page.text, page.text
+    page = await hall.client.post("/catalogue/remove?lang=en", data=form | {"everywhere": "yes"})
+    assert "0 new, 0 changed, 2 leave" in page.text, page.text
+    assert (await hall.confirm(page)).status_code == 200
+    offered = {view.zone: {item.id for item in view.service_types} for view in await hall.store.zones()}
+    assert offered == {"north": {"choir"}, "south": {"choir"}}
+    form = removing(await hall.client.get("/catalogue/north/sites/north-home"))
+    page = await hall.client.post("/catalogue/remove?lang=en", data=form)
+    assert (await hall.confirm(page)).status_code == 303
+    places = {site.id for view in await hall.store.zones() for site in view.sites}
+    assert "north-home" not in places
+    assert "south-home" in places
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"what": "teams", "zone": "north", "id": ""}, 422),
+        ({"what": "sites", "zone": "north", "id": "north-home"}, 422),
+        ({"what": "teams", "zone": "", "id": "t1"}, 422),
+        ({"what": "teams", "zone": "nowhere", "id": "t1"}, 404),
+    ],
+)
+async def test_what_is_no_list_of_a_page_is_not_removed_there(hall: Hall, fields: dict[str, str], status: int) -> None:
+    assert (await hall.client.post("/people/remove", data=fields)).status_code == status
+
+
 async def test_what_no_preview_has_made_is_not_taken(hall: Hall) -> None:
     for told in ("", "nonsense", "eJw="):
         page = await hall.client.post("/people/change", data={"told": told, "reason": "x"})
