@@ -72,7 +72,14 @@ def _tables() -> set[str]:
     found |= {text for _, text in frame.PAGES} | {text for _, text, _ in queue.VIEWS}
     found |= {measure.name for measure in measures.MEASURES}
     found |= {text for text, _ in editing.LIMITS.values()} | {text for text, *_ in listing.LENGTHS.values()}
-    found |= {teams.WRONG_NAME, teams.WRONG_PLACE, listing.WRONG_CREW, listing.WRONG_NUMBER, preview.CHANGED_MEANWHILE}
+    found |= {
+        teams.WRONG_NAME,
+        teams.WRONG_PLACE,
+        teams.THERE,
+        listing.WRONG_CREW,
+        listing.WRONG_NUMBER,
+        preview.CHANGED_MEANWHILE,
+    }
     found |= {"Site", "Team's base", "A team's way on this day", "Within reach"}  # the legend of the map
     found |= {what_if.BUSY, what_if.AGED}
     found |= {life.MISSING_REASON, life.WRONG_WINDOW}

@@ -347,6 +347,34 @@ async def test_a_site_gets_another_name_and_featured_list_and_a_team_another_lea
     assert (teams[0].team.leader, teams[0].team.zones_served) == (None, ("south",))
 
 
+@pytest.mark.parametrize(
+    ("address", "list_page", "there"),
+    [
+        ("/teams/north/+", "/people?zone=north", "t1"),
+        ("/catalogue/north/sites/+", "/catalogue?zone=north", "north-home"),
+    ],
+)
+async def test_a_team_and_a_site_are_added_with_the_form_that_edits_them(
+    hall: Hall, address: str, list_page: str, there: str
+) -> None:
+    assert f'href="{address}"' in (await hall.client.get(list_page)).text
+    form = filled(await hall.client.get(address)) | {"zh": "新的", "en": "New"}
+    page = await hall.client.post(f"{address}?lang=en", data=form | {"id": there})
+    assert (page.status_code, "of this number already" in page.text) == (422, True), page.text
+    assert "Give a name" in (await hall.client.post(f"{address}?lang=en", data=form | {"zh": "", "en": ""})).text
+    page = await hall.client.post(f"{address}?lang=en", data=form | {"id": "no good"})
+    assert "0 new" in page.text
+    assert "1 cannot be taken" in page.text
+    page = await hall.client.post(f"{address}?lang=en", data=form | {"id": "t9"})
+    assert "1 new, 0 changed, 0 leave" in page.text, page.text
+    done = await hall.confirm(page, reason="one more")
+    assert (done.status_code, done.headers["location"].startswith(list_page)) == (303, True), done.text
+    teams, _ = await hall.store.roster("north")
+    places = {site.id for view in await hall.store.zones() for site in view.sites}
+    assert "t9" in {view.team.id for view in teams} | places
+    assert (await hall.client.get(address.replace("north", "nowhere"))).status_code == 404
+
+
 def removing(page: Response) -> dict[str, str]:
     """What the form that removes would send."""
     form = re.search(r'<form method="post" action="/\w+/remove">.*?</form>', page.text, re.DOTALL)

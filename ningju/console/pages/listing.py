@@ -11,8 +11,9 @@ from ningju.console.pages.frame import AtFrame, Frame
 from ningju.console.pages.orders import Form, form_of, number
 from ningju.console.pages.preview import CHANGED_MEANWHILE, EVERYWHERE, Wish, preview
 from ningju.console.pages.routing import pages
-from ningju.console.pages.teams import WRONG_NAME, WRONG_PLACE, names, place
+from ningju.console.pages.teams import NEW, THERE, WRONG_NAME, WRONG_PLACE, names, place, somewhere
 from ningju.console.problems import not_found
+from schemas.base import Label
 from schemas.catalogue import ServiceType, Site
 from schemas.views import ZoneView
 
@@ -160,20 +161,25 @@ async def edit_site(frame: AtFrame, zone: str, site: str) -> Response:
     form, (view, item) = await form_of(frame), _site(frame, zone, site)
     if form.one("seen") != hash_of(item):
         return _site_page(frame, view, item, [frame.say(CHANGED_MEANWHILE)])
-    name, where = names(form), place(form)
+    fresh, name, where = site == NEW, names(form), place(form)
     faults = [frame.say(WRONG_NAME)] if name is None else []
     faults += [frame.say(WRONG_PLACE)] if where is None else []
+    if fresh and form.one("id") in {other.id for other in view.sites}:
+        faults.append(frame.say(THERE))
     if faults:
         return _site_page(frame, view, item, faults)
     chosen = [one for one in form.many("featured") if any(one == other.id for other in view.service_types)]
     body = item.model_dump(mode="json") | {"name": name, "place": where, "kind": form.one("kind") or item.kind}
     body["featured"] = list(item.featured) if set(chosen) == set(item.featured) else chosen
-    lists = {zone: {"sites": [body]}}
-    return await preview(frame, Wish(kind="catalogue", lists=lists, back=f"/catalogue/{zone}/sites/{site}"))
+    body["id"] = form.one("id") if fresh else site
+    lists, back = {zone: {"sites": [body]}}, f"/catalogue?zone={zone}" if fresh else f"/catalogue/{zone}/sites/{site}"
+    return await preview(frame, Wish(kind="catalogue", lists=lists, back=back))
 
 
 def _site(frame: Frame, zone: str, name: str) -> tuple[ZoneView, Site]:
     view = frame.views.get(zone)
+    if view is not None and name == NEW and frame.may("POST", "/catalogue/{zone}/sites/{site}"):
+        return view, Site.built(id=NEW, zone=zone, name=Label(zh="", en=""), place=somewhere(view))
     found = next((item for item in view.sites if item.id == name), None) if view is not None else None
     if view is None or found is None:
         raise not_found("site", name)
@@ -186,13 +192,14 @@ def _site_page(frame: Frame, view: ZoneView, item: Site, faults: Sequence[str] =
         "site.html",
         422 if faults else 200,
         title="Site",
+        fresh=item.id == NEW,
         view=view,
         item=item,
         seen=hash_of(item),
         common=[one for one in types if one.featured_by is None],
         featured=[one for one in types if one.id in item.featured or one.featured_by in (view.zone, item.id)],
         choices=[one for one in types if one.featured_by is not None or one.id in item.featured],
-        kinds=sorted({one.kind for other in frame.views.values() for one in other.sites}),
+        kinds=sorted({item.kind, *(one.kind for other in frame.views.values() for one in other.sites)}),
         faults=faults,
         hands=frame.may("POST", "/catalogue/{zone}/sites/{site}"),
     )

@@ -13,13 +13,20 @@ from ningju.console.pages.preview import CHANGED_MEANWHILE, Wish, preview
 from ningju.console.pages.reliability import records, share
 from ningju.console.pages.routing import pages
 from ningju.console.problems import not_found
+from schemas.base import Label
 from schemas.place import Place
-from schemas.views import TeamView, VolunteerView
+from schemas.roster import Team
+from schemas.views import TeamView, VolunteerView, ZoneView
 
 router = pages()
 
 WRONG_NAME = "Give a name in one language at least."
 WRONG_PLACE = "Give longitude and latitude in degrees."
+THERE = "There is something of this number already; edit it instead."
+NEW = "+"
+"""Stands in an address for what is to be added: no id is written like this."""
+ANYWHERE = Place(lon=121.47, lat=31.23)
+"""Where a zone without sites and boundary begins."""
 
 
 @router.get("/teams/{zone}/{team}")
@@ -35,14 +42,17 @@ async def edit(frame: AtFrame, zone: str, team: str) -> Response:
     form, (view, people) = await form_of(frame), await _find(frame, zone, team)
     if form.one("seen") != str(view.version):
         return await _page(frame, view, people, [frame.say(CHANGED_MEANWHILE)])
-    name, base = names(form), place(form)
+    fresh, name, base = team == NEW, names(form), place(form)
     faults = [frame.say(WRONG_NAME)] if name is None else []
     faults += [frame.say(WRONG_PLACE)] if base is None else []
+    if fresh and form.one("id") in {other.team.id for other in (await frame.site.store.roster(zone))[0]}:
+        faults.append(frame.say(THERE))
     if faults:
         return await _page(frame, view, people, faults)
     served = [one for one in form.many("zones_served") if one in frame.views and one != zone]
     kept = [one for one in view.team.zones_served if one not in frame.views]  # zones that the operator may not see
     body = view.team.model_dump(mode="json") | {
+        "id": form.one("id") if fresh else team,
         "name": name,
         "base": base,
         "leader": form.one("leader") or None,
@@ -50,8 +60,8 @@ async def edit(frame: AtFrame, zone: str, team: str) -> Response:
     }
     if set(body["zones_served"]) == set(view.team.zones_served):
         body["zones_served"] = list(view.team.zones_served)
-    lists = {zone: {"teams": [body]}}
-    return await preview(frame, Wish(kind="people", lists=lists, back=f"/teams/{zone}/{team}"))
+    lists, back = {zone: {"teams": [body]}}, f"/people?zone={zone}" if fresh else f"/teams/{zone}/{team}"
+    return await preview(frame, Wish(kind="people", lists=lists, back=back))
 
 
 def names(form: Form) -> dict[str, str] | None:
@@ -68,7 +78,18 @@ def place(form: Form) -> dict[str, Any] | None:
         return None
 
 
+def somewhere(view: ZoneView) -> Place:
+    """A place in a zone, to begin with."""
+    corners = [corner for ring in view.config.boundary[:1] for corner in ring[:1]]
+    return next(
+        (site.place for site in view.sites), Place(lon=corners[0][0], lat=corners[0][1]) if corners else ANYWHERE
+    )
+
+
 async def _find(frame: Frame, zone: str, name: str) -> tuple[TeamView, list[VolunteerView]]:
+    if name == NEW and zone in frame.views and frame.may("POST", "/teams/{zone}/{team}"):
+        blank = Team.built(id=NEW, zone=zone, name=Label(zh="", en=""), base=somewhere(frame.views[zone]))
+        return TeamView.built(zone=zone, version=0, team=blank), []
     teams, people = await frame.site.store.roster(zone)
     found = next((view for view in teams if view.team.id == name), None)
     if found is None:
@@ -86,6 +107,7 @@ async def _page(
         "team.html",
         422 if faults else 200,
         title="Team",
+        fresh=view.team.id == NEW,
         view=view,
         team=view.team,
         facts=facts(frame, view.team),
