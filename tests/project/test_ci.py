@@ -170,6 +170,8 @@ class Checks:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            # Who is started in the background of a script is deaf to SIGINT, and so would be all that it starts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def run(self, **does):
