@@ -127,6 +127,13 @@ SECTIONS = [
 ]
 """What .ci/run does on a machine without other Pythons."""
 
+HEARING = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Who is started in the background of a script is deaf to SIGINT, and so would be all that it starts."""
+
 
 class Checks:
     """`.ci/run` on a tree in which each command is a stub that does what a test says."""
@@ -164,14 +171,12 @@ class Checks:
         """Start all checks; `test_real="..."` is what `make test-real` does."""
         told = {f"does_{name}": script for name, script in does.items()}
         return subprocess.Popen(
-            [self.tree / ".ci/run"],
+            [sys.executable, "-c", HEARING, self.tree / ".ci/run"],
             cwd=self.tree,
             env=self.environment | told,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            # Who is started in the background of a script is deaf to SIGINT, and so would be all that it starts.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def run(self, **does):
