@@ -32,6 +32,7 @@ from schemas.events import (
     VisitReleased,
     ZoneConfigured,
 )
+from schemas.place import Place
 from schemas.plan import Assignment, LeftOut, Plan
 from schemas.problem import Limits, Problem
 from schemas.request import Need, RequestState
@@ -322,13 +323,17 @@ def _item(posed: Posed, record: RequestRecord, assignment: Assignment) -> Propos
     )
 
 
+def squared_way(home: Place, place: Place) -> float:
+    """How far apart two places are, squared, as flat as a district is: good for comparing alone."""
+    east, north = (home.lon - place.lon) * 0.855, home.lat - place.lat
+    return east * east + north * north
+
+
 def _nearest(zone: Zone, need: Need, seats: Iterable[p.FilledSeat]) -> list[p.FilledSeat]:
-    """The one seat whose person lives nearest, as flat as a district is."""
+    """The one seat whose person lives nearest."""
 
     def way(seat: p.FilledSeat) -> tuple[float, str]:
-        home = zone.volunteers[seat.volunteer].home
-        east, north = (home.lon - need.place.lon) * 0.855, home.lat - need.place.lat
-        return (east * east + north * north, seat.volunteer)
+        return (squared_way(zone.volunteers[seat.volunteer].home, need.place), seat.volunteer)
 
     return sorted(seats, key=way)[:1]
 

@@ -9,13 +9,12 @@ from engine.deadlines import seconds
 from engine.decide.by_hand import broken
 from engine.decide.plans import heads
 from engine.eligibility import Frame, build_commitments, build_team, build_visit, build_volunteer, judge
-from engine.matching import levels
+from engine.matching import levels, squared_way
 from engine.trying import Loss, attempt
 from engine.zone import RequestRecord, Zone
 from schemas import problem as p
 from schemas.commands import WAIVABLE, AssignCrew, AssignedSeat
 from schemas.difference import TermChange
-from schemas.place import Place
 from schemas.plan import Assignment, Plan, Rule
 from solvers.diff import diff
 
@@ -127,19 +126,13 @@ def _crew(
             name: str, judged: Mapping[str, Rule | None] = judged, able: bool = able
         ) -> tuple[bool, bool, bool, bool, float, str]:
             rule = judged[name]
-            way = _way(zone.volunteers[name].home, need.place)
+            way = squared_way(zone.volunteers[name].home, need.place)
             unfit = rule is not None and rule not in WAIVABLE
             return (not (able and name == want), rule is not None, unfit, name not in holders, way, name)
 
         if names:
             chosen.append(AssignedSeat(demand=demand, volunteer=min(names, key=rank)))
     return tuple(chosen)
-
-
-def _way(home: Place, place: Place) -> float:
-    """How far apart two places are, squared, as flat as a district is."""
-    east, north = (home.lon - place.lon) * 0.855, home.lat - place.lat
-    return east * east + north * north
 
 
 def _terms(
