@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from tests.real.season import console, season
 from tests.real.town import Town, town
@@ -188,6 +188,12 @@ def test_a_request_by_phone_takes_a_few_keys(chromium: Browser, place: Town) -> 
         expect(page.get_by_text("021-62345678")).to_be_visible()
 
 
+def a_morning(page: Page) -> None:
+    """Choose a morning that has not begun: this evening, say, nobody may be free."""
+    value = page.locator("#when option[value$='/morning']").nth(1).get_attribute("value")
+    page.locator("#when").select_option(value)
+
+
 def test_a_request_is_placed_on_the_map_and_who_could_do_it_is_said_at_once(chromium: Browser, place: Town) -> None:
     home = place.call("/api/v1/catalogue")["sites"][0]["place"]
     with window(chromium, place, "en") as page:
@@ -201,10 +207,27 @@ def test_a_request_is_placed_on_the_map_and_who_could_do_it_is_said_at_once(chro
         page.get_by_label("Longitude").fill(str(home["lon"]))
         page.get_by_label("Latitude").fill(str(home["lat"]))
         page.get_by_role("button", name="Choose the place").click()
+        a_morning(page)
         page.locator("#service").select_option("elder-visit")
         expect(page.locator("#could")).to_contain_text("could be asked")  # no button was pressed
         page.get_by_role("button", name="Take the request in").click()
         expect(page.get_by_role("status").filter(has_text="New request: done")).to_be_visible()
+
+
+def test_who_could_do_it_is_said_when_the_service_was_chosen_before_the_library_came(
+    chromium: Browser, place: Town
+) -> None:
+    site = place.call("/api/v1/catalogue")["sites"][0]["id"]
+
+    def late(route: Route) -> None:
+        a_morning(page)
+        page.locator("#service").select_option("elder-visit")
+        route.continue_()
+
+    with window(chromium, place, "en") as page:
+        page.route("**/htmx.js", late)
+        page.goto(f"/new?site={site}")
+        expect(page.locator("#could")).to_contain_text("could be asked")
 
 
 def test_the_queue_is_worked_with_the_keyboard(chromium: Browser, place: Town, needs: dict[str, str]) -> None:

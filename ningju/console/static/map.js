@@ -1,5 +1,4 @@
 // Draws what /map/data says: no tiles, no fonts, nothing from outside. The list below the map says the same.
-import * as maplibregl from "/static/vendor/maplibre-gl.mjs";
 
 const box = document.getElementById("map");
 const kind = (name) => ["==", ["get", "kind"], name];
@@ -65,7 +64,10 @@ function pick(map) {
   });
 }
 
+let maplibregl; // large: fetched when a map is drawn, so that a form with a folded map can be filled in before
+
 async function draw() {
+  maplibregl = await import("/static/vendor/maplibre-gl.mjs");
   maplibregl.setWorkerUrl("/static/vendor/maplibre-gl-worker.mjs");
   const data = await (await fetch(box.dataset.source)).json();
   const bounds = corners(data);
