@@ -82,12 +82,12 @@ def command(
     persons: tuple[Person, ...] = (),
     reason: str = "",
 ) -> NewCommand:
-    """Wrap what a zone is asked to do in its envelope."""
+    """Wrap what a zone is asked to do in its envelope; every event tells the envelope's reason, so it has the command's."""
     envelope = CommandEnvelope(
         command_id=command_id,
         zone=zone,
         actor=caller.actor,
-        reason=reason,
+        reason=reason or getattr(asked, "reason", ""),
         correlation_id=correlation_id or command_id,
         received_at=site.clock.now(),
         command=asked,

@@ -126,9 +126,12 @@ async def test_a_priority_is_changed_for_several(world: World) -> None:
     row = waiting("a")
     await world.show(row)
     form = {"id": ids(row), "what": "priority", "priority": "5", "sure": "yes", "key": "k"} | seen(row)
+    assert "Say why" in (await world.client.post("/queue?lang=en", data=form)).text
+    assert await world.open() == []
+    form["reason"] = "in pain"
     await world.client.post("/queue", data=form)
     (sent,) = await world.open()
-    assert sent.command == ChangeRequest(request_id=row.request_id, priority=5, seen=row.version)
+    assert sent.command == ChangeRequest(request_id=row.request_id, priority=5, seen=row.version, reason="in pain")
 
 
 async def test_what_has_changed_since_the_preview_is_shown_again_and_nothing_is_done(world: World) -> None:

@@ -19,14 +19,14 @@ from schemas.commands import (
     ReleaseVisit,
     TriageRequest,
 )
-from schemas.events import RequestQueued
+from schemas.events import RequestChanged, RequestQueued
 from schemas.explanation import Candidate, Explanation
 from schemas.person import Person
 from schemas.plan import RuleCount
 from schemas.request import RequestState
 from schemas.roster import Team, Volunteer
 from schemas.views import RequestView, TeamView, VolunteerView
-from tests.console.world import NOW, World, label, offer_of, offered, received
+from tests.console.world import NOW, World, label, need_of, offer_of, offered, received
 
 
 def explanation(row: RequestView, **fields: Any) -> Explanation:
@@ -156,12 +156,53 @@ async def test_an_order_is_given_with_its_reason(
         assert command.windows[0].start.hour == 6  # type: ignore[union-attr]  # 14:00 in Shanghai
 
 
-@pytest.mark.parametrize("what", ["cancel", "refuse", "put-back", "refer"])
+OVERRULES = ("cancel", "refuse", "put-back", "refer", "pin", "unpin", "windows", "priority", "crew")
+
+
+@pytest.mark.parametrize("what", OVERRULES)
 async def test_what_needs_a_reason_is_not_sent_without(world: World, row: RequestView, what: str) -> None:
     await world.show(row)
-    form = {"what": what, "seen": "5", "zone": "north", "key": "k"}
+    form = {"what": what, "seen": "5", "zone": "north", "key": "k", "priority": "5", "heads0": "2", "reason": " "}
+    form |= {"start": "2026-03-02T14:00", "end": "2026-03-02T16:00"}
     assert (await world.client.post(f"/request/{row.request_id}/do", data=form)).status_code == 422
     assert await sent(world) == []
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+async def test_every_form_that_overrules_asks_for_a_reason_before_it_is_sent(
+    world: World, row: RequestView, pinned: bool
+) -> None:
+    assert row.visit is not None
+    await world.show(row.changed(visit=row.visit.changed(pinned=pinned)))
+    await world.happen("north", 1, received(row))
+    page = (await world.client.get(f"/request/{row.request_id}?lang=en")).text
+    forms = [form for form in page.split("<form ")[1:] if f'/request/{row.request_id}/do"' in form]
+    asked = {form.split('name="what" value="')[1].split('"')[0]: form.split("</form>")[0] for form in forms}
+    assert set(asked) == set(OVERRULES) - {"refuse", "pin" if pinned else "unpin"}
+    assert [what for what, form in asked.items() if 'name="reason" maxlength="500" required' not in form] == []
+
+
+async def test_a_plain_accept_says_why_by_itself(world: World) -> None:
+    row = offered(state=RequestState.RECEIVED, visit=None)
+    await world.show(row)
+    page = (await world.client.get(f"/request/{row.request_id}?lang=en")).text
+    accept = page.split('name="what" value="accept"')[1].split("</form>")[0]
+    assert 'name="reason"' in accept
+    assert "required" not in accept
+    form = {"what": "accept", "seen": "5", "zone": "north", "key": "k"}
+    assert (await world.client.post(f"/request/{row.request_id}/do", data=form)).status_code == 303
+    assert await sent(world) == [TriageRequest(request_id=row.request_id, accept=True, seen=5)]
+
+
+async def test_why_something_was_overruled_stands_in_its_life_once(world: World, row: RequestView) -> None:
+    await world.show(row)
+    need = need_of(row).changed(priority=5)
+    await world.happen("north", 1, RequestChanged(request_id=row.request_id, need=need), reason="fell last night")
+    await world.happen("north", 1, RequestQueued(request_id=row.request_id, reason="in pain"), reason="in pain")
+    page = (await world.client.get(f"/request/{row.request_id}?lang=en")).text
+    life = page[page.index('<ol class="life">') :]
+    assert life.count("fell last night") == 1
+    assert life.count("in pain") == 1
 
 
 async def test_the_second_of_two_operators_is_told_and_overwrites_nothing(world: World, row: RequestView) -> None:
@@ -228,7 +269,7 @@ async def test_the_crew_is_changed_demand_by_demand(world: World, row: RequestVi
     await world.happen("north", 1, received(row))
     page = (await world.client.get(f"/request/{row.request_id}?lang=en")).text
     assert 'name="heads1"' in page
-    form = {"what": "crew", "heads0": "2", "heads1": "900", "seen": "5", "zone": "north", "key": "k"}
+    form = {"what": "crew", "heads0": "2", "heads1": "900", "reason": "heavy", "seen": "5", "zone": "north", "key": "k"}
     await world.client.post(f"/request/{row.request_id}/do", data=form)
     (command,) = await sent(world)
     assert isinstance(command, ChangeRequest)
@@ -263,6 +304,8 @@ async def test_an_assignment_names_the_rules_that_it_breaks_and_is_sent_when_the
     assert "live farther away than they go" in told
     assert await sent(world) == []
     form |= {"waive": "reach"}
+    kept = (await world.client.post(f"{address}?lang=en", data=form | {"sure": "no", "reason": "she drives"})).text
+    assert 'value="she drives"' in kept
     assert "Say why these rules" in (await world.client.post(f"{address}?lang=en", data=form)).text
     answer = await world.client.post(address, data=form | {"reason": "she drives", "agreed": "yes"})
     assert answer.status_code == 303
@@ -281,6 +324,9 @@ async def test_checking_sends_nothing_and_an_empty_form_says_what_is_missing(
     form = {"team": "t1", "start": "2026-03-02T09:00", "who0": "v8", "seen": "5", "key": "k", "sure": "no"}
     assert "No rule is broken." in (await world.client.post(address, data=form)).text
     assert "at least one person" in (await world.client.post(address, data={"key": "k"})).text
+    unsaid = await world.client.post(address, data=form | {"sure": "yes"})
+    assert unsaid.status_code == 422
+    assert "Say why" in unsaid.text
     assert await sent(world) == []
 
 

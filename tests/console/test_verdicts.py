@@ -138,6 +138,19 @@ async def test_what_has_changed_since_it_was_looked_at_is_not_overwritten(lively
     assert (await lively.client.post(f"{url}/cancel", json={"seen": now}, headers=wait)).status_code == 200
 
 
+async def test_the_reason_of_a_call_stands_with_every_event_that_came_of_it(lively: World) -> None:
+    row = await proposed(lively, await submitted(lively), "v1")
+    url, why = f"/api/v1/requests/{row['request_id']}", "the family comes at noon"
+    change = {"window": window(6, 9), "reason": why}
+    assert (await lively.client.post(f"{url}/change", json=change, headers={"Prefer": "wait=5"})).status_code == 200
+    records = await lively.store.history(UUID(row["request_id"]))
+    said = {record.envelope.event.kind for record in records if record.envelope.reason == why}
+    assert {"request_changed", "visit_released", "request_queued"} <= said
+    page = (await lively.client.get(f"/request/{row['request_id']}?lang=en")).text
+    changed = next(line for line in page.split("<li") if ">Changed: " in line)
+    assert why in changed
+
+
 async def test_personal_data_reaches_no_command_no_event_no_row_and_no_log(
     lively: World, capsys: pytest.CaptureFixture[str]
 ) -> None:

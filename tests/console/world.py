@@ -178,12 +178,12 @@ class World:
             command_id = derive_id("row", table, key, row.zone, row.version, self.heads.get(row.zone, 0))
             await self._commit(row.zone, command_id, "accepted", rows=(RowChange(table, key, row),))
 
-    async def happen(self, zone: str, count: int = 1, event: Event | None = None) -> None:
+    async def happen(self, zone: str, count: int = 1, event: Event | None = None, *, reason: str = "") -> None:
         """Append events to a zone's ledger: this one, or any."""
         for _ in range(count):
             version = self.heads.setdefault(zone, 0) + 1
             envelope = self._envelope(
-                zone, version, event or RequestQueued(request_id=derive_id("request", zone, version))
+                zone, version, event or RequestQueued(request_id=derive_id("request", zone, version)), reason
             )
             record = Record(zone, version, envelope.dump(), envelope)
             await self._commit(zone, derive_id("happen", zone, version), "accepted", records=(record,))
@@ -207,13 +207,14 @@ class World:
         await self._commit(zone, envelope.command_id, "accepted", records=tuple(records))
         return envelope.command_id
 
-    def _envelope(self, zone: str, version: int, event: Event) -> EventEnvelope:
+    def _envelope(self, zone: str, version: int, event: Event, reason: str = "") -> EventEnvelope:
         return EventEnvelope(
             event_id=derive_id("event", zone, version),
             zone=zone,
             version=version,
             now=self.clock.now(),
             actor=Actor(kind="system", id="test"),
+            reason=reason,
             correlation_id=derive_id("c"),
             causation_id=derive_id("c"),
             prev_hash="0" * 64,

@@ -32,6 +32,7 @@ class Choice:
     who: tuple[str, ...]
     agreed: bool
     waived: frozenset[str]
+    reason: str = ""
 
 
 @router.get("/request/{request_id}/assign")
@@ -59,9 +60,8 @@ async def assign(frame: AtFrame, request_id: UUID) -> Response:
         tuple(form.one(f"who{n}") for n in range(len(_demands(frame, row)))),
         form.one("agreed") == "yes",
         frozenset(form.many("waive")) & WAIVABLE,
+        form.reason(),
     )
-    if frame.request.query_params.get("moved") and not form.reason():
-        return await _page(frame, found, choice, fault=frame.say(MISSING_REASON))
     command = _command(frame, row, choice, form)
     if command is None:
         return await _page(frame, found, choice, fault=frame.say("Fill in a team, a start and at least one person."))
@@ -69,8 +69,8 @@ async def assign(frame: AtFrame, request_id: UUID) -> Response:
     left = {rule for rules in broken.values() for rule in rules} - choice.waived
     if form.one("sure") != "yes" or left:
         return await _page(frame, found, choice, broken=broken, checked=True)
-    if broken and not form.reason():
-        fault = frame.say("Say why these rules may be broken.")
+    if not form.reason():
+        fault = frame.say("Say why these rules may be broken." if broken else MISSING_REASON)
         return await _page(frame, found, choice, broken=broken, checked=True, fault=fault)
     if command.seen is not None and row.version > command.seen:
         return await changed(frame, found, form)

@@ -20,6 +20,11 @@ class Chronicle:
         text = self._event(event)
         return f"{text}{'：' if self._speech.language == 'zh' else ': '}{reason}" if reason else text
 
+    def why(self, envelope: EventEnvelope) -> str:
+        """Why the one who acted did so, where the event does not say it itself."""
+        said = envelope.reason == getattr(envelope.event, "reason", None)
+        return "" if said else self._speech.reason(envelope.reason)
+
     def _event(self, event: e.Event) -> str:
         match event:
             case e.RequestReceived():

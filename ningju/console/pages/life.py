@@ -43,7 +43,8 @@ ANSWERS = {
     "no-show": "Did not come",
     "finish": "Is finished",
 }
-NEEDS_REASON = frozenset({"cancel", "refuse", "put-back", "pin", "refer"})
+FREE = frozenset({"accept"})
+"""Orders that say why by themselves: everything else overrules the engine, and needs a reason."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 MISSING_REASON = "Say why: the reason is kept, and people are told."
 WRONG_WINDOW = "A window must end after it starts."
@@ -243,7 +244,7 @@ async def act(frame: AtFrame, request_id: UUID) -> Response:
     row = found.origin if what == "cancel" else found.here
     if row.version > seen or row.zone != form.one("zone"):
         return await changed(frame, found, form)
-    if what in NEEDS_REASON and not form.reason():
+    if what not in FREE and not form.reason():
         return await _page(frame, found, fault=frame.say(MISSING_REASON), status=422)
     windows = None
     if what == "windows":

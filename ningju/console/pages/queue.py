@@ -43,7 +43,7 @@ BULK = {
     "cancel": "Cancel",
     "priority": "Change the priority",
 }
-NEEDS_REASON = frozenset({"refuse", "cancel"})
+NEEDS_REASON = frozenset({"refuse", "cancel", "priority"})
 
 
 class Filter:
