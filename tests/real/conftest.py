@@ -1,5 +1,6 @@
 """One real Kafka for all tests here, empty again before each, and a secured one. Where they cannot be had, tests fail."""
 
+import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -8,11 +9,13 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 from kafka.admin import KafkaAdminClient
+from playwright.sync_api import Browser, sync_playwright
 
 from deploy.kafka.cluster import Cluster
 from deploy.kafka.security import SENDER
 from ningju.cli.app import run as cli
 from streams.provisioning import Wanted, ensure, provision, renew
+from tests.real.town import Town, town
 
 PARTITIONS = 4
 
@@ -86,3 +89,39 @@ async def producer(broker) -> AsyncIterator[AIOKafkaProducer]:
 def root() -> Path:
     """The project's folder."""
     return Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    with town(tmp_path_factory.mktemp("town")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def needs(place: Town) -> dict[str, str]:
+    """Requests in several states."""
+    sites = [site["id"] for site in place.call("/api/v1/catalogue")["sites"]]
+    made = {
+        "oldest": place.need("elder-visit", sites[0], place.ahead(20, 9), 2),  # too far ahead to be matched yet
+        "waiting": place.need("committee-help", sites[0], 1, 3),
+        "tomorrow": place.need("elder-visit", sites[1], 26, 6),
+        "second": place.need(
+            "elder-visit", sites[0], 30, 6, beneficiary={"id": "b-17", "name": "陈奶奶", "phone": "021-5555"}
+        ),
+        "twin": place.need("elder-visit", sites[0], 32, 6, beneficiary={"id": "b-17"}),
+        "urgent": place.need("elder-visit", sites[0], 2, 5, priority=5),
+    }
+    for name in made.values():
+        place.until(name, "queued", "offered", "accepted", "unserved")
+    return made
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    binary = shutil.which("chromium")
+    assert binary is not None, "there is no chromium; on Debian: apt install chromium"
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+        browser = playwright.chromium.launch(executable_path=binary, args=options)
+        yield browser
+        browser.close()

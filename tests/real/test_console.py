@@ -5,23 +5,17 @@ No call may leave the host, nothing may be written to the console, axe may find 
 
 import os
 import re
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
+from tests.real.browsing import DESKTOP, PHONE, check, window
 from tests.real.season import console, season
-from tests.real.town import Town, town
+from tests.real.town import Town
 
 pytestmark = pytest.mark.real
 
-expect.set_options(timeout=20_000)  # it only ends a test that would never end: the machine may be busy
-
-ROOT = Path(__file__).parents[2]
-AXE = ROOT / "ningju/console/front/node_modules/axe-core/axe.min.js"
 PICTURES = os.environ.get("NINGJU_PICTURES")
 """Where the pages are drawn for the documentation: `make pictures`."""
 
@@ -33,7 +27,6 @@ DRAWN = {
     *("assigned-desktop-en", "timeline-visit-desktop-en", "request-phone-en"),
 }
 
-DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 SITES = (
     "/now",
     "/queue",
@@ -55,72 +48,6 @@ SITES = (
     "/audit",
     "/audit/looks",
 )
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    with town(tmp_path_factory.mktemp("town")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def needs(place: Town) -> dict[str, str]:
-    """Requests in several states."""
-    sites = [site["id"] for site in place.call("/api/v1/catalogue")["sites"]]
-    made = {
-        "oldest": place.need("elder-visit", sites[0], place.ahead(20, 9), 2),  # too far ahead to be matched yet
-        "waiting": place.need("committee-help", sites[0], 1, 3),
-        "tomorrow": place.need("elder-visit", sites[1], 26, 6),
-        "second": place.need(
-            "elder-visit", sites[0], 30, 6, beneficiary={"id": "b-17", "name": "陈奶奶", "phone": "021-5555"}
-        ),
-        "twin": place.need("elder-visit", sites[0], 32, 6, beneficiary={"id": "b-17"}),
-        "urgent": place.need("elder-visit", sites[0], 2, 5, priority=5),
-    }
-    for name in made.values():
-        place.until(name, "queued", "offered", "accepted", "unserved")
-    return made
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    binary = shutil.which("chromium")
-    assert binary is not None, "there is no chromium; on Debian: apt install chromium"
-    with sync_playwright() as playwright:
-        options = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-        browser = playwright.chromium.launch(executable_path=binary, args=options)
-        yield browser
-        browser.close()
-
-
-@contextmanager
-def window(
-    browser: Browser, place: Town, language: str = "zh-CN", size: dict[str, int] = DESKTOP, **options: object
-) -> Iterator[Page]:
-    """A page that fails when something is written to its console or leaves the host."""
-    context = browser.new_context(base_url=place.address, locale=language, viewport=size, **options)  # type: ignore[arg-type]
-    page = context.new_page()
-    faults: list[str] = []
-    page.on("console", lambda message: faults.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on(
-        "request",
-        lambda call: faults.append(call.url) if not call.url.startswith((place.address, "data:", "blob:")) else None,
-    )
-    yield page
-    context.close()
-    # Chromium writes down every answer that is no success; that another was quicker is told by the page.
-    assert [fault for fault in faults if "GPU stall" not in fault and "409 (Conflict)" not in fault] == []
-
-
-def check(page: Page) -> None:
-    """Axe finds nothing, and nothing is wider than the window."""
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
-    found = page.evaluate("rules => axe.run(document, rules)", rules)
-    assert [(one["id"], [node["html"][:200] for node in one["nodes"]][:3]) for one in found["violations"]] == []
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert wide <= 0, f"{page.url} is {wide} px too wide"
 
 
 def picture(page: Page, name: str, *, whole: bool = False) -> None:
