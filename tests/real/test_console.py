@@ -89,7 +89,9 @@ def test_pages_read_and_work_without_scripts(chromium: Browser, place: Town, nee
         assert "zone=huayang" in page.url
         page.get_by_role("link", name=needs["tomorrow"][:8]).click()
         page.get_by_text("Change the priority").first.click()
-        page.locator("details", has_text="Change the priority").get_by_label("Priority").select_option("4")
+        form = page.locator("details", has_text="Change the priority")
+        form.get_by_label("Priority").select_option("4")
+        form.get_by_label("Reason").fill("in pain")
         page.get_by_role("button", name="Change the priority").click()
         expect(page.get_by_role("status").filter(has_text="Change the request: done")).to_be_visible()
         expect(page.get_by_text("priority 4")).to_be_visible()
@@ -247,6 +249,7 @@ def test_what_changes_is_told_to_whoever_looks(chromium: Browser, place: Town, n
         expect(reader.get_by_text("Something has changed here")).to_be_visible()
         # The second operator is told, and overwrites nothing.
         reader.get_by_text("Change the priority").first.click()
+        reader.locator("details", has_text="Change the priority").get_by_label("Reason").fill("in pain")
         reader.get_by_role("button", name="Change the priority").click()
         expect(reader.get_by_role("alert")).to_contain_text("changed while you were looking")
 
