@@ -197,8 +197,9 @@ class RequestQuery:
     """Filter and page of requests; ``cursor`` is opaque, from the page before in the same order.
 
     Guests' rows only with ``guests``, ended ones not with ``only_open``. ``urgent`` orders what is open alone: alarms
-    first, then by priority, then by what is due first. ``id_prefix`` is the beginning of a request's id. ``within`` names
-    the zones beyond which the one who asks may not look.
+    first, then by priority, then by what is due first. ``due_before`` asks for what is open with an earlier target: until
+    somebody has been asked, the time by which somebody is to be, then the end of the last window. ``id_prefix`` is the
+    beginning of a request's id. ``within`` names the zones beyond which the one who asks may not look.
     """
 
     zone: str | None = None
@@ -213,6 +214,7 @@ class RequestQuery:
     beneficiary: str | None = None
     id_prefix: str = ""
     created_before: datetime | None = None
+    due_before: datetime | None = None
     order: RequestOrder = "oldest"
     cursor: str | None = None
     limit: int = 50
@@ -220,7 +222,8 @@ class RequestQuery:
     @property
     def open_rows(self) -> bool:
         """Whether only open requests are asked for: what has ended has neither urgency nor alarms."""
-        return self.only_open or self.order == "urgent" or self.alarmed or self.alarm is not None
+        by_what_is_open = self.alarmed or self.alarm is not None or self.due_before is not None
+        return self.only_open or self.order == "urgent" or by_what_is_open
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +232,53 @@ class Page:
 
     rows: tuple[RequestView, ...]
     next: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits in a zone, to be triaged or for somebody to be asked.
+
+    Attributes
+    ----------
+    oldest
+        When the one that waits longest came in.
+    due
+        The earliest target: until somebody has been asked, the time by which somebody is to be, then the end of the last
+        window.
+    late
+        How many are past their target.
+    """
+
+    count: int
+    oldest: datetime
+    due: datetime
+    late: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """How those who work on a ledger get along, by what they leave in it.
+
+    Attributes
+    ----------
+    cursors
+        Version of each zone up to which each consumer of events is done.
+    plans
+        When the newest plan of each zone was made.
+    open_since
+        When the oldest command without an outcome came in.
+    unsent, unsent_since
+        Messages to people that were not delivered, and when the oldest was written.
+    letters
+        Dead letters that nobody has dealt with.
+    """
+
+    cursors: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    plans: Mapping[str, datetime] = field(default_factory=dict)
+    open_since: datetime | None = None
+    unsent: int = 0
+    unsent_since: datetime | None = None
+    letters: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,6 +468,10 @@ class Consumers(Protocol):
         """
         ...
 
+    async def pulse(self, of: Collection[str]) -> Pulse:
+        """How those who work here get along, the named consumers among them; all at one instant."""
+        ...
+
     async def pending_notifications(self, limit: int = 500) -> list[Delivery]:
         """Notification rows that were not delivered, oldest first."""
         ...
@@ -586,6 +640,10 @@ class ReadModel(Protocol):
         """Number of origin rows by zone and state; with ``only_open`` what has ended is not counted, nor looked at."""
         ...
 
+    async def waiting(self, now: datetime) -> dict[str, Waiting]:
+        """What is received or queued of origin rows, by zone, against its target; zones where nothing waits are left out."""
+        ...
+
     async def figures(self, query: FiguresQuery) -> dict[str, Tally]:
         """Figures of a period by zone, team, service type or number of the week; all together under the empty name.
 
@@ -622,11 +680,20 @@ class Planner(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """A solve that has ended."""
+
+    at: datetime
+    seconds: float
+
+
 @dataclass(slots=True)
 class Stats:
-    """Counters that agents keep and readiness, idleness and metrics read."""
+    """Counters that agents keep and readiness, idleness and metrics read; and each zone's last solve."""
 
     values: dict[str, float] = field(default_factory=dict)
+    solved: dict[str, Solved] = field(default_factory=dict)
 
     def add(self, name: str, amount: float = 1.0) -> None:
         """Count up."""

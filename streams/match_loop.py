@@ -10,7 +10,7 @@ from typing import Protocol
 import structlog
 
 from engine.matching import Memory, Proposal, pose, propose
-from engine.ports import Archive, Clock, Door, Planner, PortError, Stats
+from engine.ports import Archive, Clock, Door, Planner, PortError, Solved, Stats
 from engine.zone import Zone
 from schemas.plan import Plan
 from schemas.problem import Problem
@@ -176,6 +176,7 @@ class MatchLoop:
         offered = sum(len(item.seats) for item in proposal.items)
         self._stats.add("solves")
         self._stats.add("solve_seconds", plan.seconds)
+        self._stats.solved[zone] = Solved(self._clock.now(), plan.seconds)
         self.solves.append(Solve(zone, plan.seconds, gap, offered, len(plan.left_out)))
         log.info(
             "zone matched",

@@ -25,7 +25,7 @@ from ningju.bootstrap.store import RingingStore, open_store
 from ningju.bootstrap.supposing import WhatIf
 from ningju.console.app import create_app
 from ningju.console.guard import LOCAL
-from ningju.console.services import Services
+from ningju.console.services import Services, Worker
 from ningju.dispatch.notifiers import LogNotifier
 from ningju.ledger.inspection import InspectableStore
 from ningju.settings import Settings
@@ -93,6 +93,7 @@ class System:
             attempt=self.attempt,
             what_if=WhatIf(self._state, lambda: self._planner, clock, seed=settings.seed),
             letters=Letters(lambda: self.store, clock),
+            workers=self.workers,
             stats=self.stats,
             consumers=CONSUMERS,
             wait_s=settings.wait_s,
@@ -254,6 +255,13 @@ class System:
         if self.pipeline.worker.waiting:
             waiting["database"] = "away: commits are put off"
         return waiting
+
+    def workers(self) -> Sequence[Worker]:
+        """Who works in this process: its roles, and its solver processes."""
+        members = self.pipeline.members
+        roles = [Worker(role, role not in members or bool(members[role].joined)) for role in Role if role in self.roles]
+        pool = self._planner.pids() if isinstance(self._planner, SolverPool) else ()
+        return [*roles, *(Worker("solver") for _ in pool)]
 
     async def _state(self, zone: str) -> Zone:
         state: Zone = await self.pipeline.states.state(zone)

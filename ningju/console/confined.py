@@ -18,6 +18,7 @@ from engine.ports import (
     RequestQuery,
     Store,
     StoredPlan,
+    Waiting,
 )
 from ningju.console.problems import Problem
 from schemas.envelope import Outcome
@@ -143,6 +144,9 @@ class ConfinedStore:
     async def counts(self, *, only_open: bool = False) -> dict[str, dict[RequestState, int]]:
         found = await self._store.counts(only_open=only_open)
         return {zone: states for zone, states in found.items() if zone in self._zones}
+
+    async def waiting(self, now: datetime) -> dict[str, Waiting]:
+        return {zone: one for zone, one in (await self._store.waiting(now)).items() if zone in self._zones}
 
     async def figures(self, query: FiguresQuery) -> dict[str, Tally]:
         return await self._store.figures(replace(query, within=self._zones))

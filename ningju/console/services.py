@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 
 from engine.intake import Directory
 from engine.moving import Move
-from engine.ports import Clock, DeadLetter, Stats, Store
+from engine.ports import Clock, DeadLetter, Pulse, Stats, Store
 from engine.supposing import Orders, Outlook, Supposition
 from engine.trying import Trial
 from ningju.console.access import User
@@ -105,6 +105,14 @@ class WhatIf(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A role, or a solver process, of this server; ``works`` once it has been let into its group."""
+
+    name: str
+    works: bool = True
+
+
 Readiness = Callable[[], Awaitable[Mapping[str, str]]]
 
 
@@ -132,8 +140,10 @@ class Services:
         Dead letters.
     tiles, credit
         Address of the pictures below the map, and whose they are; empty: none.
+    workers
+        Who works in this process.
     stats
-        Counters of the agents, for ``/metrics``.
+        Counters of the agents, for ``/metrics``, and each zone's last solve.
     consumers
         Who consumes events and keeps cursors: how far each is behind, for ``/metrics``.
     wait_s
@@ -154,6 +164,7 @@ class Services:
     letters: Letters | None = None
     tiles: str = ""
     credit: str = ""
+    workers: Callable[[], Sequence[Worker]] = tuple
     stats: Stats = field(default_factory=Stats)
     consumers: Sequence[str] = ()
     wait_s: float = 5.0
@@ -165,6 +176,7 @@ class Site:
     """One running console: its ports and the directory of zones that it last saw."""
 
     STALE_S = 5.0
+    PULSE_S = 2.0
     CONFINED = 100
 
     def __init__(self, store: Store, clock: Clock, services: Services, whole: "Site | None" = None) -> None:
@@ -179,6 +191,9 @@ class Site:
         self._heads: dict[str, int] = {}
         self._looked = -1e9
         self._looking = asyncio.Lock()
+        self._pulse = Pulse()
+        self._felt = -1e9
+        self._feeling = asyncio.Lock()
 
     def confined(self, zones: frozenset[str] | None) -> "Site":
         """Give this console as somebody sees it who has zones of their own; ``whole`` leads back."""
@@ -222,6 +237,16 @@ class Site:
                 self._heads = await self.store.heads()
                 self._looked = time.monotonic()
             return self._heads
+
+    async def pulse(self) -> Pulse:
+        """How those who work on the ledger get along, at most two seconds old: all who look share one look."""
+        if self.whole is not self:
+            return await self.whole.pulse()
+        async with self._feeling:
+            if time.monotonic() - self._felt >= self.PULSE_S:
+                self._pulse = await self.store.pulse(self.services.consumers)
+                self._felt = time.monotonic()
+            return self._pulse
 
 
 def _site(request: Request) -> Site:

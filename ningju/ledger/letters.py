@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 
 from engine.ports import DeadLetter
 from ningju.ledger.bulk import insert_into
@@ -36,6 +36,12 @@ def newest(connection: Connection, limit: int, now: datetime, *, closed: bool) -
     if not closed:
         rows = rows.where(dead_letter.c.closed.is_(None))
     return [_kept(row, now) for row in connection.execute(rows)]
+
+
+def count_open(connection: Connection) -> int:
+    """How many letters nobody has dealt with."""
+    rows = select(func.count()).select_from(dead_letter).where(dead_letter.c.closed.is_(None))
+    return int(connection.execute(rows).scalar_one())
 
 
 def find(connection: Connection, number: int, now: datetime) -> KeptLetter | None:

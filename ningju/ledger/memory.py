@@ -17,6 +17,7 @@ from engine.ports import (
     Look,
     NewCommand,
     OpenCommand,
+    Pulse,
     QueueFull,
     Record,
     RowChange,
@@ -252,6 +253,19 @@ class MemoryStore(MemoryAccess, MemoryReadModel):
         for zone, version in cursors.items():
             mine[zone] = max(version, mine.get(zone, 0))
         return answers
+
+    async def pulse(self, of: Collection[str]) -> Pulse:
+        plans = {plan.zone: plan.created_at for plan in self._plans.values()}
+        opened = next((self._inbox[command_id].row.received_at for command_id in self._open.values()), None)
+        unsent = [self._notifications[key].created_at for key in self._pending]
+        return Pulse(
+            cursors={consumer: await self.cursors(consumer) for consumer in of},
+            plans={zone: at for zone, at in plans.items() if zone in self._zones},
+            open_since=opened,
+            unsent=len(unsent),
+            unsent_since=min(unsent, default=None),
+            letters=len(await self.letters(len(self._letters))),
+        )
 
     async def pending_notifications(self, limit: int = 500) -> list[Delivery]:
         return [self._notifications[key] for key in list(self._pending)[:limit]]

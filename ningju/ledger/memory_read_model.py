@@ -5,12 +5,16 @@ from datetime import datetime
 from uuid import UUID
 
 from engine.figures import FiguresQuery, Tally
-from engine.ports import Page, RequestQuery, RowChange
+from engine.ports import Page, RequestQuery, RowChange, Waiting
 from ningju.ledger import memory_figures
 from ningju.ledger.inspection import RowKey
-from ningju.ledger.paging import Position, decode, encode, position
+from ningju.ledger.paging import PRIORITY, Position, decode, encode, position, urgency
+from ningju.ledger.tables import micros, moment
 from schemas.request import RequestState
 from schemas.views import OfferView, RequestView, TeamView, VolunteerView, ZoneView
+
+WAITING = (RequestState.RECEIVED, RequestState.QUEUED)
+"""States in which a request waits for somebody to be asked."""
 
 View = RequestView | OfferView | VolunteerView | TeamView | ZoneView
 
@@ -121,6 +125,23 @@ class MemoryReadModel:
                     zone[row.state] = zone.get(row.state, 0) + 1
         return counts
 
+    async def waiting(self, now: datetime) -> dict[str, Waiting]:
+        found: dict[str, list[tuple[datetime, int]]] = {}
+        for rows in self._requests.values():
+            for row in rows.values():
+                due = urgency(row)
+                if row.referral is None and due is not None and row.state in WAITING:
+                    found.setdefault(row.zone, []).append((row.created_at, due % PRIORITY))
+        return {
+            zone: Waiting(
+                count=len(rows),
+                oldest=min(created_at for created_at, _ in rows),
+                due=moment(min(due for _, due in rows)),
+                late=sum(due < micros(now) for _, due in rows),
+            )
+            for zone, rows in sorted(found.items())
+        }
+
     async def figures(self, query: FiguresQuery) -> dict[str, Tally]:
         views = (view for rows in self._rows.values() for view in rows.values())
         volunteers = [view for view in views if isinstance(view, VolunteerView)]
@@ -146,6 +167,7 @@ def _asked_for(row: RequestView, query: RequestQuery) -> bool:
         and query.beneficiary in (None, row.beneficiary)
         and str(row.request_id).startswith(query.id_prefix)
         and (query.created_before is None or row.created_at < query.created_before)
+        and (query.due_before is None or (urgency(row) or 0) % PRIORITY < micros(query.due_before))
     )
 
 

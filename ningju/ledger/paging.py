@@ -12,7 +12,9 @@ Position = tuple[int, str, str]
 CALM = 1 << 58
 """Urgencies below this are those of requests with an alarm."""
 
-_PRIORITY = 1 << 54
+PRIORITY = 1 << 54
+"""What is left of an urgency over this is when it is due, in microseconds."""
+
 LOWEST = 5
 
 
@@ -24,7 +26,7 @@ def urgency(row: RequestView) -> int | None:
     if row.state.ended:
         return None
     due = row.respond_by if row.respond_by and row.first_offer_at is None else row.windows[-1].end
-    return (0 if row.alarms else CALM) + (LOWEST - row.priority) * _PRIORITY + micros(due)
+    return (0 if row.alarms else CALM) + (LOWEST - row.priority) * PRIORITY + micros(due)
 
 
 def position(row: RequestView, order: RequestOrder = "oldest") -> Position:

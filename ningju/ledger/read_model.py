@@ -5,15 +5,15 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, false, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, Table, case, false, func, select, tuple_
 
 from engine.figures import cell, in_time, may_be_asked
-from engine.ports import Page, RequestQuery, RowChange
+from engine.ports import Page, RequestQuery, RowChange, Waiting
 from ningju.ledger.bulk import Row, delete_rows, upsert_rows
 from ningju.ledger.inspection import RowKey
-from ningju.ledger.memory_read_model import choose_visit
-from ningju.ledger.paging import CALM, decode, encode, urgency
-from ningju.ledger.tables import micros, offer_row, request_row, team_row, volunteer_row, zone_row
+from ningju.ledger.memory_read_model import WAITING, choose_visit
+from ningju.ledger.paging import CALM, PRIORITY, decode, encode, urgency
+from ningju.ledger.tables import micros, moment, offer_row, request_row, team_row, volunteer_row, zone_row
 from schemas.base import Frozen
 from schemas.request import RequestState
 from schemas.views import OfferView, RequestView, TeamView, VolunteerView, ZoneView
@@ -156,6 +156,8 @@ def _conditions(query: RequestQuery) -> Iterator[ColumnElement[bool]]:
         yield table.c.key < query.id_prefix + "~"
     if query.created_before is not None:
         yield table.c.created_at < micros(query.created_before)
+    if query.due_before is not None:
+        yield table.c.urgency % PRIORITY < micros(query.due_before)
 
 
 def offer(connection: Connection, offer_id: UUID) -> OfferView | None:
@@ -229,6 +231,19 @@ def counts(connection: Connection, *, only_open: bool) -> dict[str, dict[Request
     for name, state, number in connection.execute(rows.group_by(table.c.zone, table.c.state)):
         found.setdefault(name, {})[RequestState(state)] = number
     return found
+
+
+def waiting(connection: Connection, now: datetime) -> dict[str, Waiting]:
+    """What waits, by zone; when it is due is read from its urgency."""
+    table = request_row
+    due = table.c.urgency % PRIORITY
+    late = func.sum(case((due < micros(now), 1), else_=0))
+    rows = select(table.c.zone, func.count(), func.min(table.c.created_at), func.min(due), late)
+    rows = rows.where(table.c.guest == false(), table.c.state.in_([state.value for state in WAITING]))
+    found = connection.execute(rows.group_by(table.c.zone).order_by(table.c.zone))
+    return {
+        name: Waiting(count, moment(oldest), moment(first), int(behind)) for name, count, oldest, first, behind in found
+    }
 
 
 def _views(connection: Connection, rows: Select[bytes], model: type[View]) -> list[View]:

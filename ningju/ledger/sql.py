@@ -22,6 +22,7 @@ from engine.ports import (
     NewCommand,
     OpenCommand,
     Page,
+    Pulse,
     Record,
     RequestQuery,
     RowChange,
@@ -31,9 +32,10 @@ from engine.ports import (
     StoredPlan,
     Subscription,
     Unavailable,
+    Waiting,
     ZoneAppend,
 )
-from ningju.ledger import access, archive, consumers, events, figures, inbox, letters, read_model, tables
+from ningju.ledger import access, archive, consumers, events, figures, inbox, letters, pulse, read_model, tables
 from ningju.ledger import appends as batch
 from ningju.ledger.database import Database, Result
 from ningju.ledger.inspection import Closing, InboxRow, KeptLetter, ZoneImage
@@ -160,6 +162,9 @@ class SqlStore:
             return answers
 
         return await self._write_again(work)
+
+    async def pulse(self, of: Collection[str]) -> Pulse:
+        return await self._database.read_at_once(lambda connection: pulse.pulse(connection, of))
 
     async def pending_notifications(self, limit: int = 500) -> list[Delivery]:
         return await self._read(lambda connection: consumers.pending_notifications(connection, limit))
@@ -295,6 +300,9 @@ class SqlStore:
 
     async def counts(self, *, only_open: bool = False) -> dict[str, dict[RequestState, int]]:
         return await self._read(lambda connection: read_model.counts(connection, only_open=only_open))
+
+    async def waiting(self, now: datetime) -> dict[str, Waiting]:
+        return await self._read(lambda connection: read_model.waiting(connection, now))
 
     # ------------------------------------------------------------------------------------------------------ inspection
 

@@ -48,6 +48,7 @@ def _tables() -> set[str]:
         refusals.CODES,
         speech.ORDERS,
         now.ACTIONS,
+        now.WORKERS,
         queue.BULK,
         queue.ORDERS,
         life.ANSWERS,

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from starlette.requests import Request
 
+from engine.ports import DeadLetter
 from ningju.console.cursors import write_cursor
-from ningju.console.pages import live
+from ningju.console.pages import live, now
 from ningju.console.pages.frame import Frame
 from ningju.console.pages.live import Live
 from ningju.console.services import Services, Site
@@ -126,3 +128,38 @@ async def test_the_stream_ends_when_the_server_drains(world: World, services: Se
     services.stopping.set()
     async with asyncio.timeout(5):
         assert [part async for part in stream] == []
+
+
+async def test_a_board_on_which_nothing_happens_does_not_grow_old(
+    world: World, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "FRESH_S", 0.1)
+    monkeypatch.setattr(Site, "PULSE_S", 0.0)
+    services = replace(site.services, letters=object())  # type: ignore[arg-type]  # here they are only counted
+    site = Site(world.store, world.clock, services)
+    stream = Live(site).listen(await frame_of(site), "now", {})
+    await anext(stream)
+    await world.store.dead_letter(DeadLetter("ningju.requests", 0, 1, "unreadable", b"x"))  # no event
+    assert b"Look at 1 dead letters" in await following(stream, b"event: now")
+    await stream.aclose()
+
+
+async def test_the_store_is_asked_once_for_all_languages(
+    world: World, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    look = now.look
+
+    async def counted(site: Site) -> now.Board:
+        asked.append(site)
+        return await look(site)
+
+    monkeypatch.setattr(now, "look", counted)
+    watcher = Live(site)
+    streams = [watcher.listen(await frame_of(site, language), "now", {}) for language in ("en", "zh")]
+    await asyncio.gather(*(anext(stream) for stream in streams))
+    await world.happen("south")
+    await asyncio.gather(*(following(stream, b"event: now") for stream in streams))
+    assert len(asked) == 1
+    for stream in streams:
+        await stream.aclose()

@@ -115,7 +115,6 @@ class TestLetters:
         text = (await world.client.get("/letters?lang=en")).text
         assert text.count("<h2>") == 2
         assert "<bad>" not in text
-        assert "Look at 3 dead letters" in (await world.client.get("/now?lang=en")).text
 
     async def test_a_letter_is_mended_and_sent_again(self, world: World) -> None:
         self.keep(1, "not JSON", b"\xff{'a'}")

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from engine.ports import Delivery, QueueFull
-from ningju.ledger.inspection import InspectableStore
+from engine.ports import DeadLetter, Delivery, Pulse, QueueFull, StoredPlan
+from ningju.ledger.inspection import Closing, InspectableStore
 from schemas.base import derive_id
-from tests.ledger.builders import NOON, StandingClock, command, notification
+from tests.ledger.builders import NOON, StandingClock, append, command, notification
 from tests.ledger.conftest import Ledgers
 
 
@@ -52,3 +52,30 @@ async def test_notifications_wait_in_order_until_they_are_delivered(
     assert await store.pending_notifications() == [Delivery(notification(1), NOON)]
     await store.settle("d", {}, (), [notification(3)])
     assert len(await store.pending_notifications()) == 1, "a delivered one is not sent again"
+
+
+async def test_the_pulse_tells_how_those_who_work_here_get_along(ledgers: Ledgers) -> None:
+    store = await ledgers.open()
+    assert await store.pulse(["matcher"]) == Pulse(cursors={"matcher": {}})
+    await store.commit([append("east", 0, "a"), append("west", 0, "b")])
+    first, other = command("first"), command("other")
+    await store.enqueue([first])
+    ledgers.clock.time = NOON + timedelta(minutes=5)
+    await store.enqueue([other])
+    await store.settle("matcher", {"east": 1}, notifications=[notification(1), notification(2)])
+    await store.settle("dispatcher", {"west": 1})
+    for at, name in enumerate(("old", "new")):
+        await store.put_plan(StoredPlan(name, "east", 1, NOON + timedelta(minutes=at), b""))
+    for offset in range(3):
+        await store.dead_letter(DeadLetter("ningju.requests", 0, offset, "unreadable", b"x"))
+    await store.close_letter(1, Closing("discarded", "operator:x"))
+    await store.delivered([notification(1).key])
+
+    assert await store.pulse(["matcher", "webhooks"]) == Pulse(
+        cursors={"matcher": {"east": 1}, "webhooks": {}},
+        plans={"east": NOON + timedelta(minutes=1)},
+        open_since=NOON,
+        unsent=1,
+        unsent_since=NOON + timedelta(minutes=5),
+        letters=2,
+    )

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from engine.ports import Look, NewCommand, RequestOrder, RequestQuery
+from engine.ports import Look, NewCommand, RequestOrder, RequestQuery, Waiting
 from ningju.ledger.inspection import InspectableStore
+from ningju.ledger.memory_read_model import WAITING
 from ningju.ledger.paging import urgency
 from schemas.base import derive_id
 from schemas.envelope import Actor
@@ -67,6 +68,27 @@ async def test_a_queue_is_searched_by_what_a_person_would_ask(store: Inspectable
     assert await found(id_prefix=str(new.request_id)[:8]) == [new]
     assert await found(id_prefix="%") == []
     assert await found(id_prefix=str(new.request_id)) == [new]
+
+
+async def test_what_waits_is_told_by_zone_against_its_target(store: InspectableStore) -> None:
+    now = NOON + timedelta(minutes=60)
+    late, due = waiting("late", 5, due=20, alarms=("response_overdue",)), waiting("due", 1, due=60)
+    new = waiting("new", due=500).changed(state=RequestState.RECEIVED, created_at=NOON - timedelta(days=1))
+    asked = waiting("asked", due=0).changed(first_offer_at=NOON)  # now it is the end of its window that counts
+    offered, ended = (waiting(state, due=0, state=state) for state in (RequestState.OFFERED, RequestState.DONE))
+    west = waiting("west", due=90).changed(zone="west")
+    guest = waiting("guest", due=0).changed(zone="west", referral=referral("guest"))
+    await write(store, late, due, new, asked, offered, ended)
+    await write(store, west, guest)
+
+    assert await store.waiting(now) == {
+        "east": Waiting(count=4, oldest=new.created_at, due=NOON + timedelta(minutes=20), late=1),
+        "west": Waiting(count=1, oldest=NOON, due=NOON + timedelta(minutes=90), late=0),
+    }
+    assert await pages(store, "urgent", due_before=now, states=WAITING) == [late]
+    assert await pages(store, "newest", due_before=now + timedelta(microseconds=1), states=WAITING, zone="east") == [
+        *sorted([late, due], key=lambda row: str(row.request_id), reverse=True)
+    ]
 
 
 async def test_a_row_that_ends_leaves_the_queue(store: InspectableStore) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from engine.ports import NewCommand
+from engine.ports import NewCommand, Stats
 from engine.zone import Zone
 from ningju.ledger.memory import MemoryStore
 from ningju.simulation.clock import SteppedClock
@@ -43,7 +43,8 @@ async def test_what_was_refused_is_not_proposed_again_until_something_changes() 
     world = World().settled(debounce_s=0)
     world.submit("r1")
     hand, planner, clock = Hand(world.state), Counting(), SteppedClock(world.now)
-    loop = MatchLoop(states=hand, planner=planner, door=hand, archive=MemoryStore(clock), clock=clock)  # type: ignore[arg-type]
+    stats = Stats()
+    loop = MatchLoop(states=hand, planner=planner, door=hand, archive=MemoryStore(clock), clock=clock, stats=stats)  # type: ignore[arg-type]
 
     async def look(now: datetime) -> int:
         loop.mark("z1", now)
@@ -60,6 +61,8 @@ async def test_what_was_refused_is_not_proposed_again_until_something_changes() 
     clock.advance(world.now + timedelta(minutes=5))
     assert await look(clock.now()) == 1
     assert planner.solves == 3
+    assert stats.values["solves"] == 3
+    assert stats.solved["z1"].at == clock.now()
 
 
 async def test_zones_wait_for_their_turn_before_they_are_posed() -> None:

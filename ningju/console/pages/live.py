@@ -6,6 +6,7 @@ was, since its ids are cursors over the zones; what a page was made of is its fi
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ LONGEST_S = 300.0
 LOOKED_THROUGH = 500
 """Events of a zone that are looked through for the requests they touch; where there were more, all count as touched."""
 KEPT = 64
+FRESH_S = 15.0
+"""So old a board may get where nothing happens: waits grow, targets pass, and dead letters are no events."""
 
 Channel = tuple[str, str, frozenset[str] | None, bool, bool]
 """Which page, language, zones, and whether dead letters are for them: who shares it reads the same bytes."""
@@ -52,11 +55,13 @@ class Listeners:
     count: int = 0
     kept: deque[Push] = field(default_factory=lambda: deque(maxlen=KEPT))
     number: int = 0
+    pushed: float = field(default_factory=time.monotonic)
     rung: asyncio.Event = field(default_factory=asyncio.Event)
 
     def push(self, data: bytes) -> None:
         """Hand a message to all."""
         self.number += 1
+        self.pushed = time.monotonic()
         self.kept.append(Push(self.number, data))
         self.rung.set()
         self.rung = asyncio.Event()
@@ -93,7 +98,7 @@ class Live:
             missed = {zone: after.get(zone, 0) for zone in heads if heads[zone] > after.get(zone, 0)}
             if missed and after:
                 if page == "now":  # it takes the board alone, and would be told of nothing until the next event
-                    body = await _board(frame.again(await site.views()))
+                    body = _board(frame.again(await site.views()), await now.look(site))
                 else:
                     body = _changes(frame, await _touched(site, missed, heads))
                 yield _written(write_cursor(None, heads), body)
@@ -132,22 +137,24 @@ class Live:
     async def _look(self) -> None:
         heads = await self._site.heads()
         moved = {zone: self._seen.get(zone, 0) for zone in heads if heads[zone] > self._seen.get(zone, 0)}
-        if not moved:
-            return
         touched = await _touched(self._site, moved, heads)
         self._seen = dict(heads)
+        boards: dict[Site, now.Board] = {}
         for (page, _, zones, *_), mine in list(self._channels.items()):
             ours = {zone: found for zone, found in touched.items() if zones is None or zone in zones}
-            if not ours:
+            old = page == "now" and time.monotonic() - mine.pushed >= FRESH_S
+            if not ours and not old:
                 continue
-            frame = mine.frame.again(await mine.frame.site.views())
-            body = await _board(frame) if page == "now" else _changes(frame, ours)
+            site = mine.frame.site
+            frame = mine.frame.again(await site.views())
+            if page == "now" and site not in boards:  # those of other languages and roles read the same
+                boards[site] = await now.look(site)
+            body = _board(frame, boards[site]) if page == "now" else _changes(frame, ours)
             seen = heads if zones is None else {zone: head for zone, head in heads.items() if zone in zones}
             mine.push(_written(write_cursor(None, seen), body))
 
 
-async def _board(frame: Frame) -> bytes:
-    board = await now.look(frame.site)
+def _board(frame: Frame, board: now.Board) -> bytes:
     return _event("now", frame.render("now_board.html", title="Now", **now.content(frame, board)))
 
 

@@ -1,21 +1,21 @@
 """Now: what needs a person, each with its one next action, and how every zone fares."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
-from engine.ports import PortError, RequestQuery
+from engine.ports import PortError, Pulse, RequestQuery, Solved, Waiting
 from ningju.console.pages.frame import HEADERS, AtFrame, Frame
 from ningju.console.pages.orders import form_of, order, told
 from ningju.console.pages.routing import pages
 from ningju.console.persons import staff
 from ningju.console.problems import not_found
-from ningju.console.services import Site
+from ningju.console.services import Site, Worker
 from schemas.commands import TakeAlarms
 from schemas.request import RequestState
 from schemas.views import OfferView, RequestView
@@ -25,6 +25,8 @@ router = pages()
 SHOWN = 24
 LOOKED = 100
 SOON = timedelta(minutes=10)
+SLOW = timedelta(minutes=1)
+"""What has not been answered or delivered for so long says that somebody does not work, or cannot keep up."""
 OPEN = tuple(state for state in RequestState if not state.ended)
 
 ACTIONS = {
@@ -38,6 +40,57 @@ ACTIONS = {
 ORDER = ("needs_operator", "crew_incomplete", "check_in_overdue", "response_overdue", "finish_overdue")
 
 
+WORKERS = {
+    "api": "Pages and interface",
+    "intake": "Intake",
+    "zones": "Decisions",
+    "matcher": "Matching",
+    "dispatcher": "Messages",
+    "solver": "Solver",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the engine gets along.
+
+    Attributes
+    ----------
+    open_commands, open_since
+        Commands without an answer, and since when the oldest waits.
+    behind
+        Events of the zones shown that each consumer has not seen yet.
+    solved
+        Each zone's last solve, with its length where it was solved by this server, and by none otherwise.
+    """
+
+    open_commands: int
+    pulse: Pulse
+    behind: Mapping[str, int]
+    solved: Mapping[str, tuple[datetime, float | None]]
+    workers: Sequence[Worker]
+    waiting: Mapping[str, str]
+    figures: Mapping[str, float]
+    now: datetime
+
+    @property
+    def last(self) -> tuple[str, datetime, float | None] | None:
+        """The last solve of all: zone, when, how many seconds."""
+        newest = max(self.solved, key=lambda zone: self.solved[zone][0], default=None)
+        return None if newest is None else (newest, *self.solved[newest])
+
+    @property
+    def open_since(self) -> datetime | None:
+        """Since when the oldest command waits; nothing where none is open by now."""
+        return self.pulse.open_since if self.open_commands else None
+
+    @property
+    def slow(self) -> bool:
+        """Whether somebody does not work, or cannot keep up."""
+        waits = (self.open_since, self.pulse.unsent_since)
+        return any(since is not None and self.now - since > SLOW for since in waits)
+
+
 @dataclass(frozen=True, slots=True)
 class Board:
     """What the page shows, the same for everybody who looks."""
@@ -49,9 +102,8 @@ class Board:
     expiring: tuple[OfferView, ...]
     counts: Mapping[str, Mapping[RequestState, int]]
     letters: int
-    open_commands: int
-    waiting: Mapping[str, str]
-    figures: Mapping[str, float]
+    waits: Mapping[str, Waiting]
+    health: Health
 
     @property
     def total(self) -> Mapping[RequestState, int]:
@@ -107,7 +159,15 @@ def content(frame: Frame, board: Board, me: str = "") -> dict[str, Any]:
     """
     zones = [zone for zone in frame.views if zone in board.counts] or list(frame.views)
     hands = frame.may("POST", "/now/take")
-    return {"board": board, "hands": hands, "me": me, "states": OPEN, "zones": zones, "action": action}
+    return {
+        "board": board,
+        "hands": hands,
+        "me": me,
+        "states": OPEN,
+        "zones": zones,
+        "action": action,
+        "worker_names": WORKERS,
+    }
 
 
 def action(row: RequestView) -> str:
@@ -123,11 +183,7 @@ async def look(site: Site) -> Board:
         calls.rows, key=lambda row: row.keeper is not None
     )  # what somebody sees to already comes after the rest
     counts = await store.counts(only_open=True)
-    try:
-        waiting = dict(await site.services.ready()) if site.services.ready else {}
-    except PortError as error:
-        waiting = {"store": str(error)}
-    letters = await site.services.letters.newest(100) if site.services.letters else []
+    pulse = await site.pulse()
     return Board(
         calls=tuple(free[:SHOWN]),
         more_calls=calls.next is not None or len(free) > SHOWN,
@@ -135,8 +191,37 @@ async def look(site: Site) -> Board:
         triage=sum(zone.get(RequestState.RECEIVED, 0) for zone in counts.values()),
         expiring=tuple(await store.expiring(now + SOON, 12)),
         counts=counts,
-        letters=len(letters),
-        open_commands=await store.open_count(),
-        waiting=waiting,
-        figures=dict(site.services.stats.values),
+        letters=pulse.letters if site.services.letters else 0,
+        waits=await store.waiting(now),
+        health=await _health(site, pulse, now),
     )
+
+
+async def _health(site: Site, pulse: Pulse, now: datetime) -> Health:
+    services, heads = site.services, await site.heads()
+    try:
+        waiting = dict(await services.ready()) if services.ready else {}
+    except PortError as error:
+        waiting = {"store": str(error)}
+    here = services.stats.solved
+    solved: dict[str, tuple[datetime, float | None]] = {
+        zone: (at, None) for zone, at in pulse.plans.items() if zone in heads
+    }
+    solved |= {zone: (one.at, one.seconds) for zone, one in here.items() if zone in heads and _newer(one, solved, zone)}
+    return Health(
+        open_commands=await site.store.open_count(),
+        pulse=pulse,
+        behind={
+            consumer: sum(max(0, head - seen.get(zone, 0)) for zone, head in heads.items())
+            for consumer, seen in pulse.cursors.items()
+        },
+        solved=solved,
+        workers=services.workers(),
+        waiting=waiting,
+        figures=dict(services.stats.values),
+        now=now,
+    )
+
+
+def _newer(one: Solved, solved: Mapping[str, tuple[datetime, float | None]], zone: str) -> bool:
+    return zone not in solved or one.at >= solved[zone][0]

@@ -26,6 +26,9 @@ LONGEST_NAME = 40
 FILTERS = ("view", "q", "zone", "state", "service", "alarm", "age", "order")
 ORDERS = {"urgent": "Most urgent first", "oldest": "Oldest first", "newest": "Newest first"}
 AGES = {"2h": timedelta(hours=2), "1d": timedelta(days=1), "3d": timedelta(days=3), "7d": timedelta(days=7)}
+LATE = "late"
+"""Instead of an age: past its target."""
+WAITING = (RequestState.RECEIVED, RequestState.QUEUED)
 VIEWS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("open", "All that is open", {}),
     ("alarms", "Needs you", {"alarm": "any"}),
@@ -55,11 +58,11 @@ class Filter:
         asked = {**preset, **{name: value for name, value in asked.items() if value}}
         self.zone = asked.get("zone", "") if asked.get("zone") in frame.views else ""
         self.state = asked.get("state", "")
-        if self.state not in {*map(str, RequestState), "ended"}:
+        if self.state not in {*map(str, RequestState), "ended", "waiting"}:
             self.state = ""
         self.service = asked.get("service", "") if _CODE.fullmatch(asked.get("service", "")) else ""
         self.alarm = asked.get("alarm", "") if asked.get("alarm") in {*ALARMS, "any"} else ""
-        self.age = asked.get("age", "") if asked.get("age") in AGES else ""
+        self.age = asked.get("age", "") if asked.get("age") in {*AGES, LATE} else ""
         self.text = asked.get("q", "").strip()[:64]
         self.order = asked.get("order", "") if asked.get("order") in ORDERS else ""
         self.cursor = asked.get("cursor") or None
@@ -69,6 +72,8 @@ class Filter:
         """States that are asked for; none asks for all."""
         if self.state == "ended":
             return tuple(state for state in RequestState if state.ended)
+        if self.state == "waiting":
+            return WAITING
         return (RequestState(self.state),) if self.state else ()
 
     @property
@@ -100,7 +105,8 @@ class Filter:
             alarm=None if self.alarm in ("", "any") else self.alarm,  # type: ignore[arg-type]
             beneficiary=code if code is None or _CODE.fullmatch(code) else "-",
             id_prefix=self.text.lower() if by_id else "",
-            created_before=frame.now - AGES[self.age] if self.age else None,
+            created_before=frame.now - AGES[self.age] if self.age in AGES else None,
+            due_before=frame.now if self.age == LATE else None,
             order=self._order(ended),
             cursor=self.cursor,
             limit=ROWS,
