@@ -189,6 +189,15 @@ class Delivery:
     attempts: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Because:
+    """A reason that somebody looks for: one of ``codes``, or one that holds ``text``, or queued and in ``left_out``."""
+
+    text: str
+    codes: tuple[str, ...] = ()
+    left_out: frozenset[UUID] = frozenset()
+
+
 RequestOrder = Literal["oldest", "newest", "urgent"]
 
 
@@ -211,6 +220,7 @@ class RequestQuery:
     alarmed: bool = False
     alarm: AlarmKind | None = None
     reason: str | None = None
+    because: Because | None = None
     beneficiary: str | None = None
     id_prefix: str = ""
     created_before: datetime | None = None

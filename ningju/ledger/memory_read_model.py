@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from engine.figures import FiguresQuery, Tally
-from engine.ports import Page, RequestQuery, RowChange, Waiting
+from engine.ports import Because, Page, RequestQuery, RowChange, Waiting
 from ningju.ledger import memory_figures
 from ningju.ledger.inspection import RowKey
 from ningju.ledger.paging import PRIORITY, Position, decode, encode, position, urgency
@@ -164,11 +164,17 @@ def _asked_for(row: RequestView, query: RequestQuery) -> bool:
         and (not query.alarmed or bool(row.alarms))
         and (query.alarm is None or query.alarm in row.alarms)
         and query.reason in (None, row.reason)
+        and (query.because is None or _because(row, query.because))
         and query.beneficiary in (None, row.beneficiary)
         and str(row.request_id).startswith(query.id_prefix)
         and (query.created_before is None or row.created_at < query.created_before)
         and (query.due_before is None or (urgency(row) or 0) % PRIORITY < micros(query.due_before))
     )
+
+
+def _because(row: RequestView, why: Because) -> bool:
+    told = row.reason in why.codes or bool(row.reason and why.text.lower() in row.reason.lower())
+    return told or (row.state is RequestState.QUEUED and row.request_id in why.left_out)
 
 
 def choose_visit(visit_id: UUID, rows: Sequence[RequestView]) -> RequestView | None:

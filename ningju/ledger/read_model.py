@@ -148,6 +148,11 @@ def _conditions(query: RequestQuery) -> Iterator[ColumnElement[bool]]:
         yield table.c.alarms.contains(query.alarm, autoescape=True)
     if query.reason is not None:
         yield table.c.reason == query.reason
+    if query.because is not None:
+        why = query.because
+        left_out = table.c.key.in_(sorted(map(str, why.left_out))) & (table.c.state == RequestState.QUEUED.value)
+        told = table.c.reason.in_(why.codes) | table.c.reason.icontains(why.text, autoescape=True)
+        yield (told | left_out) if why.left_out else told
     if query.beneficiary is not None:
         yield table.c.beneficiary == query.beneficiary
     if query.id_prefix:

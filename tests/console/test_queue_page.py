@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from engine.ports import StoredPlan
 from schemas.base import derive_id
 from schemas.commands import ChangeRequest, TriageRequest
+from schemas.plan import LeftOut, Plan, Rule, RuleCount
 from schemas.request import RequestState
 from schemas.views import RequestView
 from tests.console.world import NOW, World, offered
@@ -13,6 +15,20 @@ from tests.console.world import NOW, World, offered
 
 def waiting(name: str, **fields: object) -> RequestView:
     return offered(name=name, **({"state": RequestState.QUEUED, "visit": None} | fields))  # type: ignore[arg-type]
+
+
+def left_out(zone: str, why: dict[RequestView, Rule]) -> StoredPlan:
+    """A plan that left requests out, each because of what one rule says of most people."""
+    left = tuple(
+        LeftOut(
+            visit=str(row.request_id),
+            candidates=0,
+            reasons=(RuleCount(rule="blocked", removed=1), RuleCount(rule=rule, removed=5)),
+        )
+        for row, rule in why.items()
+    )
+    plan = Plan(status="feasible", left_out=left)
+    return StoredPlan("plan", zone, 1, NOW, plan.dump())
 
 
 async def shown(world: World, address: str) -> list[str]:
@@ -47,6 +63,11 @@ async def test_the_most_urgent_stands_first_and_what_has_ended_is_not_there(worl
         ("service=talk", "talk"),
         ("alarm=crew_incomplete", "crew"),
         ("age=1d", "old"),
+        ("reason=somebody+DECLINED", "declined"),
+        ("reason=有人谢绝", "declined"),
+        ("reason=doctor", "wrote"),
+        ("reason=skill", "left"),
+        ("state=ended&reason=doctor", "refused"),
     ],
 )
 async def test_filters_live_in_the_address(world: World, query: str, name: str) -> None:
@@ -56,7 +77,12 @@ async def test_filters_live_in_the_address(world: World, query: str, name: str) 
         "talk": waiting("talk", service_type="talk"),
         "crew": waiting("crew", alarms=("crew_incomplete",)),
         "old": waiting("old", created_at=NOW - timedelta(days=2)),
+        "declined": waiting("declined", reason="declined"),
+        "wrote": waiting("wrote", reason="a Doctor's appointment"),
+        "left": waiting("left"),
+        "refused": waiting("refused", state=RequestState.REFUSED, reason="a doctor does that"),
     }
+    await world.store.put_plan(left_out("north", {rows["left"]: "skill", rows["old"]: "reach"}))
     await world.show(*rows.values())
     assert await shown(world, f"/queue?{query}") == ids(rows[name])
 
@@ -160,16 +186,16 @@ async def test_nonsense_is_not_understood_and_does_no_harm(world: World) -> None
 
 
 async def test_a_filter_is_kept_under_a_name_and_found_again(world: World) -> None:
-    back = "/queue?zone=north&alarm=any&cursor=x&said=y&done=1-1"
+    back = "/queue?zone=north&alarm=any&reason=declined&cursor=x&said=y&done=1-1"
     kept = await world.client.post("/queue/views", data={"name": " 晨会  北片 ", "back": back, "what": "keep"})
     assert (kept.status_code, kept.headers["location"]) == (303, back)
-    text = (await world.client.get("/queue?zone=north&alarm=any&lang=en")).text
-    assert '<a href="/queue?zone=north&amp;alarm=any" aria-current="page">★ 晨会 北片</a>' in text
+    text = (await world.client.get("/queue?zone=north&alarm=any&reason=declined&lang=en")).text
+    assert '<a href="/queue?zone=north&amp;alarm=any&amp;reason=declined" aria-current="page">★ 晨会 北片</a>' in text
     await world.client.post("/queue/views", data={"name": "", "back": back, "what": "keep"})
     await world.client.post("/queue/views", data={"name": "away", "back": "https://evil.example/queue?zone=x"})
     assert [(one.name, one.query) for one in await world.store.views_of("operator:local")] == [
         ("away", ""),
-        ("晨会 北片", "zone=north&alarm=any"),
+        ("晨会 北片", "zone=north&alarm=any&reason=declined"),
     ]
     await world.client.post("/queue/views", data={"name": "晨会 北片", "what": "drop"})
     assert "晨会" not in (await world.client.get("/queue")).text

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from engine.ports import Look, NewCommand, RequestOrder, RequestQuery, Waiting
+from engine.ports import Because, Look, NewCommand, RequestOrder, RequestQuery, Waiting
 from ningju.ledger.inspection import InspectableStore
 from ningju.ledger.memory_read_model import WAITING
 from ningju.ledger.paging import urgency
@@ -67,6 +67,11 @@ async def test_a_queue_is_searched_by_what_a_person_would_ask(store: Inspectable
     assert await found(created_before=NOON + timedelta(minutes=60)) == [old, ended]
     assert await found(id_prefix=str(new.request_id)[:8]) == [new]
     assert await found(id_prefix="%") == []
+    assert await found(because=Because("Mrs. 100%")) == []
+    assert await found(because=Because("CLIN")) == [old]
+    assert await found(because=Because("somebody said no", ("declined",))) == [old]
+    assert await found(because=Because("x", left_out=frozenset({new.request_id, ended.request_id}))) == [new]
+    assert await found(because=Because("x"), zone="west") == []
     assert await found(id_prefix=str(new.request_id)) == [new]
 
 

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from engine.ports import RequestQuery
 from ningju.console.pages.frame import AtFrame, Frame
-from ningju.console.pages.queue import AGES, ORDERS, Filter, services
+from ningju.console.pages.queue import AGES, ORDERS, Filter, filter_of, services
 from ningju.console.pages.routing import pages
 from ningju.console.pages.speech import ALARMS
 from ningju.console.pages.walking import walk_m
@@ -36,7 +36,7 @@ Feature = dict[str, Any]
 @router.get("/map")
 async def show(frame: AtFrame) -> Response:
     """The page."""
-    which = Filter(frame)
+    which = await filter_of(frame)
     site = frame.directory.sites.get(frame.request.query_params.get("site", ""))
     rows = await _rows(frame, which, LISTED)
     reach = frame.request.query_params.get("reach", "")
@@ -69,7 +69,7 @@ async def show(frame: AtFrame) -> Response:
 @router.get("/map/data")
 async def data(frame: AtFrame) -> Response:
     """What the map draws, as GeoJSON."""
-    which = Filter(frame)
+    which = await filter_of(frame)
     rows = await _rows(frame, which, SHOWN)
     if chosen := frame.request.query_params.get("request"):
         rows = [row for row in rows if str(row.request_id) == chosen] or await _one(frame, chosen)

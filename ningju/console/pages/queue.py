@@ -8,12 +8,14 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from engine.ports import Page, RequestOrder, RequestQuery, SavedView
+from engine.ports import Because, Page, RequestOrder, RequestQuery, SavedView
 from ningju.console.pages.frame import AtFrame, Frame
 from ningju.console.pages.orders import Form, form_of, number, order, sent_before
+from ningju.console.pages.reasons import because, known
 from ningju.console.pages.routing import pages
 from ningju.console.pages.speech import ALARMS
 from schemas.commands import CancelRequest, ChangeRequest, Command, TriageRequest
+from schemas.plan import Rule
 from schemas.request import RequestState
 from schemas.views import RequestView
 
@@ -23,7 +25,7 @@ ROWS = 50
 AT_ONCE = 50
 MOST_KEPT = 30
 LONGEST_NAME = 40
-FILTERS = ("view", "q", "zone", "state", "service", "alarm", "age", "order")
+FILTERS = ("view", "q", "zone", "state", "service", "alarm", "age", "reason", "order")
 ORDERS = {"urgent": "Most urgent first", "oldest": "Oldest first", "newest": "Newest first"}
 AGES = {"2h": timedelta(hours=2), "1d": timedelta(days=1), "3d": timedelta(days=3), "7d": timedelta(days=7)}
 LATE = "late"
@@ -63,6 +65,9 @@ class Filter:
         self.service = asked.get("service", "") if _CODE.fullmatch(asked.get("service", "")) else ""
         self.alarm = asked.get("alarm", "") if asked.get("alarm") in {*ALARMS, "any"} else ""
         self.age = asked.get("age", "") if asked.get("age") in {*AGES, LATE} else ""
+        self.reason = " ".join(asked.get("reason", "").split())[:64]
+        self.because: Because | None = None
+        self.left_out: dict[UUID, Rule] = {}
         self.text = asked.get("q", "").strip()[:64]
         self.order = asked.get("order", "") if asked.get("order") in ORDERS else ""
         self.cursor = asked.get("cursor") or None
@@ -81,7 +86,7 @@ class Filter:
         """The prepared view that this is, if it is one."""
         mine = {"state": self.state, "order": self.order, "alarm": self.alarm}
         mine = {name: value for name, value in mine.items() if value}
-        if self.zone or self.service or self.age or self.text:
+        if self.zone or self.service or self.age or self.reason or self.text:
             return ""
         return next((name for name, _, fields in VIEWS if fields == mine), "")
 
@@ -103,6 +108,7 @@ class Filter:
             only_open=not (ended or self.text),
             alarmed=self.alarm == "any",
             alarm=None if self.alarm in ("", "any") else self.alarm,  # type: ignore[arg-type]
+            because=self.because,
             beneficiary=code if code is None or _CODE.fullmatch(code) else "-",
             id_prefix=self.text.lower() if by_id else "",
             created_before=frame.now - AGES[self.age] if self.age in AGES else None,
@@ -118,10 +124,19 @@ class Filter:
         return self.order or "urgent"  # type: ignore[return-value]
 
 
+async def filter_of(frame: Frame) -> Filter:
+    """What the address asks for; why the last plans left requests out is looked up where a reason is asked for."""
+    which = Filter(frame)
+    if which.reason:
+        zones = [which.zone] if which.zone else list(frame.views)
+        which.because, which.left_out = await because(frame.site.store, zones, which.reason)
+    return which
+
+
 @router.get("/queue")
 async def show(frame: AtFrame) -> Response:
     """The page."""
-    which = Filter(frame)
+    which = await filter_of(frame)
     page = await _page(frame, which, by_id=which.by_id)
     if which.by_id and not page.rows:  # codes of beneficiaries may look like the beginning of an id
         page = await _page(frame, which, by_id=False)
@@ -139,6 +154,7 @@ async def show(frame: AtFrame) -> Response:
         ages=AGES,
         states=tuple(RequestState),
         alarms=ALARMS,
+        reasons=known(frame.speech),
         services=services(frame),
         bulk=BULK,
         done=_done(frame),
