@@ -300,6 +300,63 @@ class Deed:
 
 
 @dataclass(frozen=True, slots=True)
+class DeedQuery:
+    """Which deeds of operators, newest first; what is left out asks for all.
+
+    Parameters
+    ----------
+    actor
+        Who acted, as ``kind:id``.
+    kinds
+        Kinds of commands.
+    request
+        Id of the request that they are about, or the beginning of one.
+    since, until
+        When they came to the door, ``until`` not included.
+    within
+        Zones that they were asked of.
+    before
+        Only those with a smaller ``seq``.
+    """
+
+    actor: str | None = None
+    kinds: frozenset[str] = frozenset()
+    request: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    within: frozenset[str] | None = None
+    before: int | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedQuery:
+    """Which dead letters that somebody has dealt with, the last one first; what is left out asks for all.
+
+    Parameters
+    ----------
+    by
+        Who dealt with them, as ``kind:id``.
+    how
+        ``replayed`` or ``discarded``.
+    since, until
+        When they were dealt with, ``until`` not included.
+    within
+        Zones that they are of; letters of no zone are in none.
+    before
+        Only those that come after this one: when it was dealt with, and its number.
+    """
+
+    by: str | None = None
+    how: frozenset[str] = frozenset()
+    since: datetime | None = None
+    until: datetime | None = None
+    within: frozenset[str] | None = None
+    before: tuple[datetime, int] | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """Who saw a person's data, when, and on which request's page; ``seq`` is the store's own number."""
 
@@ -610,8 +667,8 @@ class ReadModel(Protocol):
         """One page of requests."""
         ...
 
-    async def deeds(self, *, actor: str | None = None, before: int | None = None, limit: int = 50) -> list[Deed]:
-        """What operators have asked, newest first: those with ``seq`` below ``before``, of one ``kind:id`` or of all."""
+    async def deeds(self, query: DeedQuery) -> list[Deed]:
+        """What operators have asked, newest first."""
         ...
 
     async def offer(self, offer_id: UUID) -> OfferView | None:

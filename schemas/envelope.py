@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field, SerializeAsAny
 
 from schemas.base import Frozen, Identifier, Moment, Reason, derive_id
-from schemas.commands import Command
+from schemas.commands import AcceptOffer, AdmitReferral, Command, DeclineOffer, SubmitRequest
 from schemas.events import Event, ItemRefused
 
 Version = Annotated[int, Field(ge=0)]
@@ -38,6 +38,18 @@ class CommandEnvelope(Frozen):
     causation_id: UUID | None = None
     received_at: Moment
     command: SerializeAsAny[Command]  # written by its own class: the union takes twice as long, for the same bytes
+
+    @property
+    def about(self) -> UUID | None:
+        """The request that the command is about, if it is about one."""
+        command = self.command
+        match command:
+            case SubmitRequest() | AdmitReferral():
+                return command.spec.request_id
+            case AcceptOffer() | DeclineOffer():
+                return self.correlation_id  # whoever answers an offer names its request here
+        found = getattr(command, "request_id", None)
+        return found if isinstance(found, UUID) else None
 
 
 class EventEnvelope(Frozen):

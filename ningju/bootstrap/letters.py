@@ -79,7 +79,7 @@ async def discard(settings: Settings, number: int, by: str, reason: str) -> None
         await put_away(store, await _open(store, number), by, reason)
 
 
-async def send(store: InspectableStore, kept: KeptLetter, by: str, clock: Clock) -> Enqueued:
+async def send(store: InspectableStore, kept: KeptLetter, by: str, clock: Clock, reason: str = "") -> Enqueued:
     """Send what an open letter holds through the door, and close it.
 
     Raises
@@ -88,7 +88,7 @@ async def send(store: InspectableStore, kept: KeptLetter, by: str, clock: Clock)
         When there is nothing to replay, with the reason.
     """
     (enqueued,) = await store.enqueue([await _command_of(store, kept, clock)])
-    await store.close_letter(kept.number, Closing("replayed", by, replayed_as=enqueued.command_id))
+    await store.close_letter(kept.number, Closing("replayed", by, reason, replayed_as=enqueued.command_id))
     return enqueued
 
 

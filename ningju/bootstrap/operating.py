@@ -7,7 +7,7 @@ from uuid import UUID
 
 from engine.decide.by_hand import broken
 from engine.explaining import Why, explain
-from engine.ports import Clock
+from engine.ports import Clock, ClosedQuery
 from engine.trying import attempt
 from engine.zone import Zone
 from ningju.bootstrap.letters import NotReplayable, put_away, send
@@ -58,7 +58,11 @@ class Letters:
         kept = await self._store().letter(number)
         return None if kept is None or kept.closing is not None else kept
 
-    async def replay(self, number: int, by: str, raw: bytes | None = None) -> UUID:
+    async def closed(self, query: ClosedQuery) -> Sequence[KeptLetter]:
+        """Those that somebody has dealt with, the last one first."""
+        return await self._store().closed_letters(query)
+
+    async def replay(self, number: int, by: str, raw: bytes | None = None, reason: str = "") -> UUID:
         """Send it through the door once more, or what ``raw`` makes of it.
 
         Raises
@@ -71,7 +75,7 @@ class Letters:
             # What was mended is another message: it must not be taken for the old one.
             letter = replace(kept.letter, raw=raw, partition=-1, offset=int(derive_id(raw).int % 2**62))
             kept = replace(kept, letter=letter)
-        return (await send(self._store(), kept, by, self._clock)).command_id
+        return (await send(self._store(), kept, by, self._clock, reason)).command_id
 
     async def discard(self, number: int, by: str, reason: str) -> None:
         """Put it away.

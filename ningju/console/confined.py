@@ -9,6 +9,7 @@ from uuid import UUID
 from engine.figures import FiguresQuery, Tally
 from engine.ports import (
     Deed,
+    DeedQuery,
     Enqueued,
     Look,
     NewCommand,
@@ -110,9 +111,8 @@ class ConfinedStore:
     async def requests(self, query: RequestQuery) -> Page:
         return await self._store.requests(replace(query, within=self._zones))
 
-    async def deeds(self, *, actor: str | None = None, before: int | None = None, limit: int = 50) -> list[Deed]:
-        found = await self._store.deeds(actor=actor, before=before, limit=limit)
-        return [deed for deed in found if deed.command.zone in self._zones]
+    async def deeds(self, query: DeedQuery) -> list[Deed]:
+        return await self._store.deeds(replace(query, within=self._zones))
 
     async def offer(self, offer_id: UUID) -> OfferView | None:
         return self._ours(await self._store.offer(offer_id))

@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 
 from engine.intake import Directory
 from engine.moving import Move
-from engine.ports import Clock, DeadLetter, Pulse, Stats, Store
+from engine.ports import Clock, ClosedQuery, DeadLetter, Pulse, Stats, Store
 from engine.supposing import Orders, Outlook, Supposition
 from engine.trying import Trial
 from ningju.console.access import User
@@ -47,6 +47,28 @@ class Letter(Protocol):
     def expires_at(self) -> datetime: ...
 
 
+class Closing(Protocol):
+    """How a dead letter was dealt with, by whom and why; ``replayed_as`` is the new command."""
+
+    @property
+    def how(self) -> str: ...
+    @property
+    def by(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def replayed_as(self) -> UUID | None: ...
+
+
+class ClosedLetter(Letter, Protocol):
+    """A dead letter that somebody has dealt with."""
+
+    @property
+    def closing(self) -> Closing | None: ...
+    @property
+    def closed_at(self) -> datetime | None: ...
+
+
 class Letters(Protocol):
     """Dead letters, looked at and dealt with. What cannot be done raises ``ValueError`` with what to do instead."""
 
@@ -58,7 +80,11 @@ class Letters(Protocol):
         """One that nobody has dealt with."""
         ...
 
-    async def replay(self, number: int, by: str, raw: bytes | None = None) -> UUID:
+    async def closed(self, query: ClosedQuery) -> Sequence[ClosedLetter]:
+        """Those that somebody has dealt with, the last one first."""
+        ...
+
+    async def replay(self, number: int, by: str, raw: bytes | None = None, reason: str = "") -> UUID:
         """Send it through the door once more, or what ``raw`` makes of it; the new command's id."""
         ...
 

@@ -8,14 +8,14 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from engine.ports import Deed, Enqueued, NewCommand, OpenCommand, QueueFull
+from engine.ports import Deed, DeedQuery, Enqueued, NewCommand, OpenCommand, QueueFull
 from ningju.ledger import tables
 from ningju.ledger.archive import put_persons
 from ningju.ledger.bulk import insert_new_rows
 from ningju.ledger.inspection import InboxRow
 from ningju.ledger.stamping import known, stamped, submitted_request
 from ningju.ledger.tables import inbox, micros, moment
-from schemas.envelope import Outcome
+from schemas.envelope import CommandEnvelope, Outcome
 
 MANY = 500
 """Ids in one ``IN``: bounded, so that few different statements are compiled."""
@@ -108,10 +108,18 @@ def _insert(connection: Connection, commands: Sequence[NewCommand], received_at:
                 True,
                 None if request_id is None else str(request_id),
                 stamped(envelope, received_at),
-                envelope.actor.key if envelope.actor.kind == "operator" else None,
+                *_deed(envelope),
             )
         )
     return {UUID(command_id) for command_id in insert_new_rows(connection, inbox, "command_id", rows)}
+
+
+def _deed(envelope: CommandEnvelope) -> tuple[str | None, str | None, str | None]:
+    """Who acted, how, and on which request, of what an operator asks."""
+    if envelope.actor.kind != "operator":
+        return None, None, None
+    about = envelope.about
+    return envelope.actor.key, envelope.command.kind, None if about is None else str(about)
 
 
 def open_commands(connection: Connection, after: int, limit: int, up_to: int | None) -> list[OpenCommand]:
@@ -140,13 +148,24 @@ def submitted(connection: Connection, request_id: UUID) -> OpenCommand | None:
     return None if row is None else _command(row)
 
 
-def deeds(connection: Connection, actor: str | None, before: int | None, limit: int) -> list[Deed]:
+def deeds(connection: Connection, query: DeedQuery) -> list[Deed]:
     """What operators have asked, newest first."""
-    rows = _commands().where(inbox.c.operator.is_not(None)).order_by(inbox.c.seq.desc()).limit(limit)
-    if actor is not None:
-        rows = rows.where(inbox.c.operator == actor)
-    if before is not None:
-        rows = rows.where(inbox.c.seq < before)
+    rows = _commands().where(inbox.c.operator.is_not(None)).order_by(inbox.c.seq.desc()).limit(query.limit)
+    if query.actor is not None:
+        rows = rows.where(inbox.c.operator == query.actor)
+    if query.kinds:
+        rows = rows.where(inbox.c.kind.in_(sorted(query.kinds)))
+    if query.request:
+        rows = rows.where(inbox.c.about.startswith(query.request, autoescape=True))
+        rows = rows.where(inbox.c.about >= query.request, inbox.c.about < query.request + "z")  # by the index
+    if query.since is not None:
+        rows = rows.where(inbox.c.received_at >= micros(query.since))
+    if query.until is not None:
+        rows = rows.where(inbox.c.received_at < micros(query.until))
+    if query.within is not None:
+        rows = rows.where(inbox.c.zone.in_(sorted(query.within)))
+    if query.before is not None:
+        rows = rows.where(inbox.c.seq < query.before)
     asked = [_command(row) for row in connection.execute(rows)]
     ended = outcomes(connection, [one.command_id for one in asked])
     return [Deed(one, ended.get(one.command_id)) for one in asked]

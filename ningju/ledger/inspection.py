@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 from uuid import UUID
 
-from engine.ports import DeadLetter, OpenCommand, RowChange, Snapshot, Store
+from engine.ports import ClosedQuery, DeadLetter, OpenCommand, RowChange, Snapshot, Store
 from schemas.envelope import Outcome
 
 RowKey = tuple[str, str]
@@ -83,6 +83,10 @@ class InspectableStore(Store, Protocol):
 
     async def letters(self, limit: int = 100, *, closed: bool = False) -> list[KeptLetter]:
         """Dead letters, newest first: those nobody has dealt with, or with ``closed`` all of them."""
+        ...
+
+    async def closed_letters(self, query: ClosedQuery) -> list[KeptLetter]:
+        """Dead letters that somebody has dealt with, the last one first."""
         ...
 
     async def letter(self, number: int) -> KeptLetter | None:

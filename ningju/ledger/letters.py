@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, select, tuple_, update
 
-from engine.ports import DeadLetter
+from engine.ports import ClosedQuery, DeadLetter
 from ningju.ledger.bulk import insert_into
 from ningju.ledger.inspection import Closing, KeptLetter
 from ningju.ledger.tables import dead_letter, micros, moment
@@ -42,6 +42,25 @@ def count_open(connection: Connection) -> int:
     """How many letters nobody has dealt with."""
     rows = select(func.count()).select_from(dead_letter).where(dead_letter.c.closed.is_(None))
     return int(connection.execute(rows).scalar_one())
+
+
+def closed(connection: Connection, query: ClosedQuery, now: datetime) -> list[KeptLetter]:
+    """Letters that somebody has dealt with, the last one first."""
+    at, number = dead_letter.c.closed_at, dead_letter.c.seq
+    rows = select(dead_letter).where(at.is_not(None)).order_by(at.desc(), number.desc()).limit(query.limit)
+    if query.by is not None:
+        rows = rows.where(dead_letter.c.closed_by == query.by)
+    if query.how:
+        rows = rows.where(dead_letter.c.closed.in_(sorted(query.how)))
+    if query.since is not None:
+        rows = rows.where(at >= micros(query.since))
+    if query.until is not None:
+        rows = rows.where(at < micros(query.until))
+    if query.within is not None:
+        rows = rows.where(dead_letter.c.zone.in_(sorted(query.within)))
+    if query.before is not None:
+        rows = rows.where(tuple_(at, number) < tuple_(micros(query.before[0]), query.before[1]))
+    return [_kept(row, now) for row in connection.execute(rows)]
 
 
 def find(connection: Connection, number: int, now: datetime) -> KeptLetter | None:

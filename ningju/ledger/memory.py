@@ -7,9 +7,11 @@ from uuid import UUID
 
 from engine.ports import (
     Clock,
+    ClosedQuery,
     Conflict,
     DeadLetter,
     Deed,
+    DeedQuery,
     Delivery,
     DueZone,
     Enqueued,
@@ -146,14 +148,9 @@ class MemoryStore(MemoryAccess, MemoryReadModel):
         command_id = self._submitted.get(request_id)
         return self._inbox[command_id].row if command_id else None
 
-    async def deeds(self, *, actor: str | None = None, before: int | None = None, limit: int = 50) -> list[Deed]:
-        found = []
-        for one in reversed(self._inbox.values()):
-            who = CommandEnvelope.read(one.row.data).actor
-            mine = who.kind == "operator" and actor in (None, who.key)
-            if mine and (before is None or one.row.seq < before):
-                found.append(Deed(one.row, self._outcomes.get(one.row.command_id)))
-        return found[:limit]
+    async def deeds(self, query: DeedQuery) -> list[Deed]:
+        found = [one.row for one in reversed(self._inbox.values()) if _asked_for(one.row, query)]
+        return [Deed(row, self._outcomes.get(row.command_id)) for row in found[: query.limit]]
 
     # ---------------------------------------------------------------------------------------------------------- ledger
 
@@ -333,6 +330,11 @@ class MemoryStore(MemoryAccess, MemoryReadModel):
         numbered = [self._kept(number, one) for number, one in enumerate(self._letters.values(), 1)]
         return [kept for kept in reversed(numbered) if closed or kept.closing is None][:limit]
 
+    async def closed_letters(self, query: ClosedQuery) -> list[KeptLetter]:
+        kept = [one for one in await self.letters(len(self._letters), closed=True) if _closed_as(one, query)]
+        kept.sort(key=lambda one: (one.closed_at, one.number), reverse=True)
+        return kept[: query.limit]
+
     async def letter(self, number: int) -> KeptLetter | None:
         return next(
             (kept for kept in await self.letters(len(self._letters), closed=True) if kept.number == number), None
@@ -360,3 +362,30 @@ class MemoryStore(MemoryAccess, MemoryReadModel):
         expires_at = self._expires_at(one)
         letter = replace(one.letter, raw=b"") if expires_at <= self._clock.now() else one.letter
         return KeptLetter(number, letter, one.count, one.first_at, one.last_at, expires_at, one.closing, one.closed_at)
+
+
+def _asked_for(row: OpenCommand, query: DeedQuery) -> bool:
+    envelope = CommandEnvelope.read(row.data)
+    return (
+        envelope.actor.kind == "operator"
+        and query.actor in (None, envelope.actor.key)
+        and (not query.kinds or envelope.command.kind in query.kinds)
+        and (not query.request or str(envelope.about).startswith(query.request))
+        and (query.since is None or row.received_at >= query.since)
+        and (query.until is None or row.received_at < query.until)
+        and (query.within is None or row.zone in query.within)
+        and (query.before is None or row.seq < query.before)
+    )
+
+
+def _closed_as(one: KeptLetter, query: ClosedQuery) -> bool:
+    if one.closing is None or one.closed_at is None:
+        return False
+    return (
+        query.by in (None, one.closing.by)
+        and (not query.how or one.closing.how in query.how)
+        and (query.since is None or one.closed_at >= query.since)
+        and (query.until is None or one.closed_at < query.until)
+        and (query.within is None or one.letter.zone in query.within)
+        and (query.before is None or (one.closed_at, one.number) < query.before)
+    )

@@ -158,7 +158,7 @@ def _conditions(query: RequestQuery) -> Iterator[ColumnElement[bool]]:
     if query.id_prefix:
         yield table.c.key.startswith(query.id_prefix, autoescape=True)
         yield table.c.key >= query.id_prefix
-        yield table.c.key < query.id_prefix + "~"
+        yield table.c.key < query.id_prefix + "z"  # behind every digit, whatever the database's collation
     if query.created_before is not None:
         yield table.c.created_at < micros(query.created_before)
     if query.due_before is not None:

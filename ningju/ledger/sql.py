@@ -10,10 +10,12 @@ from engine.figures import FiguresQuery, Tally
 from engine.ports import (
     Account,
     ApiToken,
+    ClosedQuery,
     CommitUnknown,
     Conflict,
     DeadLetter,
     Deed,
+    DeedQuery,
     Delivery,
     DueZone,
     Enqueued,
@@ -105,8 +107,8 @@ class SqlStore:
     async def submitted(self, request_id: UUID) -> OpenCommand | None:
         return await self._read(lambda connection: inbox.submitted(connection, request_id))
 
-    async def deeds(self, *, actor: str | None = None, before: int | None = None, limit: int = 50) -> list[Deed]:
-        return await self._read(lambda connection: inbox.deeds(connection, actor, before, limit))
+    async def deeds(self, query: DeedQuery) -> list[Deed]:
+        return await self._read(lambda connection: inbox.deeds(connection, query))
 
     # ---------------------------------------------------------------------------------------------------------- ledger
 
@@ -335,6 +337,9 @@ class SqlStore:
         return await self._read(
             lambda connection: letters.newest(connection, limit, self._database.now(connection), closed=closed)
         )
+
+    async def closed_letters(self, query: ClosedQuery) -> list[KeptLetter]:
+        return await self._read(lambda connection: letters.closed(connection, query, self._database.now(connection)))
 
     async def letter(self, number: int) -> KeptLetter | None:
         return await self._read(lambda connection: letters.find(connection, number, self._database.now(connection)))

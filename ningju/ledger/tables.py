@@ -55,6 +55,8 @@ inbox = Table(
     Column("request_id", Text),
     Column("data", LargeBinary, nullable=False),
     Column("operator", Text),
+    Column("kind", Text),
+    Column("about", Text),
     Index("uq_inbox_command_id", "command_id", unique=True),
     Index(
         "ix_inbox_request_id",
@@ -63,6 +65,7 @@ inbox = Table(
         postgresql_where=text("request_id IS NOT NULL"),
     ),
     _partial("ix_inbox_operator", "seq", where="operator IS NOT NULL"),
+    _partial("ix_inbox_about", "about", "seq", where="about IS NOT NULL"),
     Index("ix_inbox_open", "seq", sqlite_where=text("open = 1"), postgresql_where=text("open")),
     sqlite_autoincrement=True,
 )
@@ -158,6 +161,7 @@ dead_letter = Table(
     Column("replayed_as", Text),
     Index("uq_dead_letter_source_partition_offset", "source", "partition", "offset", unique=True),
     Index("ix_dead_letter_expires_at", "expires_at"),
+    _partial("ix_dead_letter_closed_at", "closed_at", "seq", where="closed_at IS NOT NULL"),
     sqlite_autoincrement=True,
 )
 

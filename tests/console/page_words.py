@@ -5,6 +5,7 @@ from pathlib import Path
 
 import ningju.console
 from ningju.console.pages import (
+    deeds,
     editing,
     facts,
     figures,
@@ -50,6 +51,7 @@ def _tables() -> set[str]:
         now.ACTIONS,
         now.WORKERS,
         queue.BULK,
+        deeds.KINDS,
         queue.ORDERS,
         life.ANSWERS,
         new.WORDS,

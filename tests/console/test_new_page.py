@@ -88,7 +88,7 @@ class Drawer:
     async def find(self, number: int) -> Kept | None:
         return self.kept.get(number)
 
-    async def replay(self, number: int, by: str, raw: bytes | None = None) -> UUID:
+    async def replay(self, number: int, by: str, raw: bytes | None = None, reason: str = "") -> UUID:
         if raw == b"worse":
             raise ValueError("it is no request that can be read")
         self.said.append((number, by, raw))

@@ -340,7 +340,7 @@ async def test_the_audit_says_who_did_what_when_and_why(world: World, row: Reque
     assert "moved &lt;away&gt;" in text
     assert "The visit has begun; finish it." in text
     assert str(row.request_id) in text
-    assert "No operator has done anything" in (await world.client.get("/audit?actor=operator:x&lang=en")).text
+    assert "Nobody has done anything like this" in (await world.client.get("/audit?actor=operator:x&lang=en")).text
     lines = (await world.client.get("/audit/export")).text.splitlines()
     assert len(lines) == 1
     assert (await world.client.get("/audit/export?actor=operator:x")).text == ""

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from engine.ports import Because, Look, NewCommand, RequestOrder, RequestQuery, Waiting
+from engine.ports import Because, DeedQuery, Look, NewCommand, RequestOrder, RequestQuery, Waiting
 from ningju.ledger.inspection import InspectableStore
 from ningju.ledger.memory_read_model import WAITING
 from ningju.ledger.paging import urgency
@@ -139,13 +139,12 @@ async def test_deeds_are_what_operators_have_asked_newest_first(store: Inspectab
     await store.enqueue([by(Actor(kind="operator", id="other"), "d")])
     await store.commit([append("east", 0, "a")])
 
-    mine = await store.deeds(actor=f"operator:{who}")
+    mine = await store.deeds(DeedQuery(actor=f"operator:{who}"))
     assert [deed.outcome is None for deed in mine] == [True, False]
-    everybody = await store.deeds()
+    everybody = await store.deeds(DeedQuery())
     assert len(everybody) == 3
-    assert [deed.command.seq for deed in await store.deeds(before=everybody[0].command.seq, limit=1)] == [
-        everybody[1].command.seq
-    ]
+    older = await store.deeds(DeedQuery(before=everybody[0].command.seq, limit=1))
+    assert [deed.command.seq for deed in older] == [everybody[1].command.seq]
 
 
 async def test_who_saw_whose_data_is_kept(store: InspectableStore) -> None:

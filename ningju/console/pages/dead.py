@@ -58,7 +58,7 @@ async def deal(frame: AtFrame, number: int) -> Response:
             await letters.discard(number, frame.viewer.actor.key, form.reason())
             return frame.go("/letters")
         mended = text.replace("\r\n", "\n").encode() if text and text.strip() != readable(kept).strip() else None
-        command_id = await letters.replay(number, frame.viewer.actor.key, mended)
+        command_id = await letters.replay(number, frame.viewer.actor.key, mended, form.reason())
     except ValueError as error:
         return await _one(frame, kept, fault=str(error), text=text)
     await frame.site.store.wait(command_id, frame.site.services.wait_s)
