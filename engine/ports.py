@@ -667,6 +667,21 @@ class ReadModel(Protocol):
         """One page of requests."""
         ...
 
+    async def same_needs(
+        self, beneficiaries: Collection[str], *, within: frozenset[str] | None = None
+    ) -> dict[tuple[str, str], int]:
+        """How many open origin rows there are by beneficiary and service type, of those beneficiaries.
+
+        ``within`` names the zones beyond which the one who asks may not look.
+        """
+        ...
+
+    async def asked_for(
+        self, service_type: str, limit: int, *, within: frozenset[str] | None = None
+    ) -> list[tuple[RequestView, Person]]:
+        """Open origin rows of a service with the person's data that stands behind the beneficiary, newest first."""
+        ...
+
     async def deeds(self, query: DeedQuery) -> list[Deed]:
         """What operators have asked, newest first."""
         ...

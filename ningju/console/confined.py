@@ -145,6 +145,16 @@ class ConfinedStore:
         found = await self._store.counts(only_open=only_open)
         return {zone: states for zone, states in found.items() if zone in self._zones}
 
+    async def same_needs(
+        self, beneficiaries: Collection[str], *, within: frozenset[str] | None = None
+    ) -> dict[tuple[str, str], int]:
+        return await self._store.same_needs(beneficiaries, within=self._zones)
+
+    async def asked_for(
+        self, service_type: str, limit: int, *, within: frozenset[str] | None = None
+    ) -> list[tuple[RequestView, Person]]:
+        return await self._store.asked_for(service_type, limit, within=self._zones)
+
     async def waiting(self, now: datetime) -> dict[str, Waiting]:
         return {zone: one for zone, one in (await self._store.waiting(now)).items() if zone in self._zones}
 

@@ -37,7 +37,7 @@ from ningju.ledger.waiting import Waiters
 from schemas.envelope import CommandEnvelope, Outcome
 from schemas.events import request_of
 from schemas.person import Person
-from schemas.views import Notification
+from schemas.views import Notification, RequestView
 
 
 @dataclass(slots=True)
@@ -297,6 +297,14 @@ class MemoryStore(MemoryAccess, MemoryReadModel):
 
     async def person(self, person_id: str) -> Person | None:
         return self._persons.get(person_id)
+
+    async def asked_for(
+        self, service_type: str, limit: int, *, within: frozenset[str] | None = None
+    ) -> list[tuple[RequestView, Person]]:
+        rows = [row for row in self._open_origins(within) if row.service_type == service_type]
+        rows.sort(key=lambda row: (row.created_at, str(row.request_id)), reverse=True)
+        known = ((row, self._persons.get(row.beneficiary or "")) for row in rows)
+        return [(row, person) for row, person in known if person is not None][:limit]
 
     async def erase_person(self, person_id: str) -> bool:
         return self._persons.pop(person_id, None) is not None

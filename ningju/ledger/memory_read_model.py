@@ -1,6 +1,7 @@
 """The read model in memory."""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -75,6 +76,23 @@ class MemoryReadModel:
         ]
         page = tuple(found[: query.limit])
         return Page(page, encode(page[-1], query.order) if len(found) > len(page) else None)
+
+    async def same_needs(
+        self, beneficiaries: Collection[str], *, within: frozenset[str] | None = None
+    ) -> dict[tuple[str, str], int]:
+        counted: Counter[tuple[str, str]] = Counter()
+        for row in self._open_origins(within):
+            if row.beneficiary is not None and row.beneficiary in beneficiaries:
+                counted[row.beneficiary, row.service_type] += 1
+        return dict(counted)
+
+    def _open_origins(self, within: frozenset[str] | None) -> Iterator[RequestView]:
+        rows = (row for rows in self._requests.values() for row in rows.values())
+        return (
+            row
+            for row in rows
+            if row.referral is None and not row.state.ended and (within is None or row.zone in within)
+        )
 
     async def offer(self, offer_id: UUID) -> OfferView | None:
         return self._offers.get(offer_id)

@@ -13,8 +13,9 @@ from ningju.ledger.bulk import Row, delete_rows, upsert_rows
 from ningju.ledger.inspection import RowKey
 from ningju.ledger.memory_read_model import WAITING, choose_visit
 from ningju.ledger.paging import CALM, PRIORITY, decode, encode, urgency
-from ningju.ledger.tables import micros, moment, offer_row, request_row, team_row, volunteer_row, zone_row
+from ningju.ledger.tables import micros, moment, offer_row, person, request_row, team_row, volunteer_row, zone_row
 from schemas.base import Frozen
+from schemas.person import Person
 from schemas.request import RequestState
 from schemas.views import OfferView, RequestView, TeamView, VolunteerView, ZoneView
 
@@ -163,6 +164,36 @@ def _conditions(query: RequestQuery) -> Iterator[ColumnElement[bool]]:
         yield table.c.created_at < micros(query.created_before)
     if query.due_before is not None:
         yield table.c.urgency % PRIORITY < micros(query.due_before)
+
+
+def same_needs(
+    connection: Connection, beneficiaries: Collection[str], within: frozenset[str] | None
+) -> dict[tuple[str, str], int]:
+    """How many open rows there are by beneficiary and service type."""
+    table = request_row
+    rows = select(table.c.beneficiary, table.c.service_type, func.count()).where(
+        table.c.beneficiary.in_(sorted(beneficiaries)), *_open_origins(within)
+    )
+    found = connection.execute(rows.group_by(table.c.beneficiary, table.c.service_type))
+    return {(beneficiary, service_type): count for beneficiary, service_type, count in found}
+
+
+def asked_for(
+    connection: Connection, service_type: str, limit: int, within: frozenset[str] | None
+) -> list[tuple[RequestView, Person]]:
+    """Open rows of a service with the person behind each, newest first."""
+    table = request_row
+    rows = select(table.c.data, person.c.data).join(person, person.c.id == table.c.beneficiary)
+    rows = rows.where(table.c.service_type == service_type, *_open_origins(within))
+    rows = rows.order_by(table.c.created_at.desc(), table.c.key.desc()).limit(limit)
+    return [(RequestView.read(row), Person.read(who)) for row, who in connection.execute(rows)]
+
+
+def _open_origins(within: frozenset[str] | None) -> Iterator[ColumnElement[bool]]:
+    yield request_row.c.guest == false()
+    yield request_row.c.urgency.is_not(None)
+    if within is not None:
+        yield request_row.c.zone.in_(sorted(within))
 
 
 def offer(connection: Connection, offer_id: UUID) -> OfferView | None:

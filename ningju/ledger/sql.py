@@ -276,6 +276,16 @@ class SqlStore:
     async def requests(self, query: RequestQuery) -> Page:
         return await self._read(lambda connection: read_model.requests(connection, query))
 
+    async def same_needs(
+        self, beneficiaries: Collection[str], *, within: frozenset[str] | None = None
+    ) -> dict[tuple[str, str], int]:
+        return await self._read(lambda connection: read_model.same_needs(connection, beneficiaries, within))
+
+    async def asked_for(
+        self, service_type: str, limit: int, *, within: frozenset[str] | None = None
+    ) -> list[tuple[RequestView, Person]]:
+        return await self._read(lambda connection: read_model.asked_for(connection, service_type, limit, within))
+
     async def offer(self, offer_id: UUID) -> OfferView | None:
         return await self._read(lambda connection: read_model.offer(connection, offer_id))
 

@@ -10,7 +10,9 @@ from engine.ports import DeadLetter
 from ningju.console.services import Services
 from schemas.base import derive_id
 from schemas.commands import SubmitRequest
-from tests.console.world import NOW, World
+from schemas.request import RequestState
+from schemas.views import RequestView
+from tests.console.world import NOW, World, offered
 
 
 async def test_a_site_shows_its_two_lists(world: World) -> None:
@@ -44,6 +46,58 @@ async def test_a_request_is_taken_in_once_with_its_person_apart(world: World) ->
     person = await world.store.person(str(spec.beneficiary))
     assert person is not None
     assert person.phone == "13900000000"
+
+
+FORM = {"site": "north-home", "service": "elder-visit", "when": "2026-03-03/morning"}
+
+
+async def taken(world: World, **fields: str) -> RequestView:
+    """A request that was taken in by phone, as the zone then has it."""
+    await world.client.post("/new", data=FORM | fields | {"sure": "yes"})
+    (envelope,) = [one for one in await world.open() if isinstance(one.command, SubmitRequest)]
+    spec = envelope.command.spec  # type: ignore[union-attr]
+    row = offered(state=RequestState.QUEUED, visit=None).changed(
+        request_id=spec.request_id, beneficiary=spec.beneficiary, site=spec.site
+    )
+    await world.show(row)
+    return row
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "same"),
+    [
+        ({"code": "b-17"}, {"code": "b-17"}, True),
+        ({"code": "b-17"}, {"code": "b-18"}, False),
+        ({"name": "陈奶奶", "phone": "+86 139 0000 0000"}, {"phone": "139-0000-0000"}, True),
+        ({"name": "陈奶奶"}, {"name": " 陈 奶奶"}, True),
+        ({"name": "陈奶奶", "address": "1弄2号"}, {"name": "陈奶奶", "address": "3弄"}, False),
+        ({"name": "陈奶奶", "phone": "12"}, {"name": "李奶奶", "phone": "12"}, False),
+        ({"code": "b-17"}, {"code": "b-17", "service": "talk", "site": "south-home"}, False),
+    ],
+)
+async def test_a_need_that_seems_to_be_in_already_is_told_before_it_is_taken_in_again(
+    world: World, first: dict[str, str], again: dict[str, str], same: bool
+) -> None:
+    row = await taken(world, key="first", **first)
+    form = FORM | {"key": "second"} | again
+    text = (await world.client.post("/new?lang=en", data=form | {"sure": "no"})).text
+    assert ("This need may be in already" in text) is same
+    assert (f'<a href="/request/{row.request_id}"' in text) is same
+    assert "陈奶奶</a>" not in text
+    before = len(await world.open())
+    answer = await world.client.post("/new?lang=en", data=form | {"sure": "yes"})
+    assert answer.status_code == (200 if same else 303), "whoever has not been told is told first"
+    if same:
+        assert len(await world.open()) == before
+        told = form | {"sure": "yes", "twin": str(row.request_id)}
+        assert (await world.client.post("/new", data=told)).status_code == 303
+    assert len(await world.open()) == before + 1
+
+
+async def test_a_form_that_is_sent_twice_is_not_its_own_twin(world: World) -> None:
+    row = await taken(world, key="k", code="b-17")
+    answer = await world.client.post("/new", data=FORM | {"key": "k", "code": "b-17", "sure": "yes"})
+    assert answer.headers["location"].startswith(f"/request/{row.request_id}?")
 
 
 @pytest.mark.parametrize(

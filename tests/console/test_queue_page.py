@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from engine.ports import StoredPlan
+from ningju.console.pages import queue
 from schemas.base import derive_id
 from schemas.commands import ChangeRequest, TriageRequest
 from schemas.plan import LeftOut, Plan, Rule, RuleCount
@@ -111,6 +112,22 @@ async def test_what_may_be_one_need_is_marked(world: World) -> None:
     await world.show(waiting("a", beneficiary="b-1"), waiting("b", beneficiary="b-1"), waiting("c", beneficiary="b-2"))
     text = (await world.client.get("/queue?lang=en")).text
     assert text.count("Twice?") == 2
+
+
+async def test_what_may_be_one_need_is_marked_though_the_other_is_on_another_page(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "ROWS", 1)
+    one = waiting("a", beneficiary="b-1", respond_by=NOW + timedelta(hours=1))
+    other = waiting("b", beneficiary="b-1", respond_by=NOW + timedelta(hours=9))
+    talk, over = waiting("c", beneficiary="b-1", service_type="talk"), waiting("d", beneficiary="b-2")
+    await world.show(one, other, talk, over, waiting("e", beneficiary="b-2", state=RequestState.CANCELLED))
+    text = (await world.client.get("/queue?service=elder-visit&lang=en")).text
+    assert text.count("data-request=") == 1
+    assert str(one.request_id) in text
+    assert "Twice?" in text
+    assert "Twice?" not in (await world.client.get("/queue?q=b-2&lang=en")).text
+    assert "Twice?" not in (await world.client.get("/queue?service=talk&lang=en")).text
 
 
 async def test_several_are_triaged_after_a_preview(world: World) -> None:

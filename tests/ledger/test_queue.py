@@ -10,6 +10,7 @@ from ningju.ledger.memory_read_model import WAITING
 from ningju.ledger.paging import urgency
 from schemas.base import derive_id
 from schemas.envelope import Actor
+from schemas.person import Person
 from schemas.request import RequestState
 from schemas.views import RequestView
 from tests.ledger.builders import NOON, append, offer_view, referral, request_view, submission
@@ -94,6 +95,25 @@ async def test_what_waits_is_told_by_zone_against_its_target(store: InspectableS
     assert await pages(store, "newest", due_before=now + timedelta(microseconds=1), states=WAITING, zone="east") == [
         *sorted([late, due], key=lambda row: str(row.request_id), reverse=True)
     ]
+
+
+async def test_the_same_need_in_twice_is_found(store: InspectableStore) -> None:
+    ann, ben = Person(id="ann", name="Ann", phone="1"), Person(id="ben", name="Ben")
+    await store.put_persons([ann, ben])
+    first, second = (waiting(n, beneficiary="ann").changed(created_at=NOON + timedelta(hours=n)) for n in (1, 2))
+    other, nobody = waiting("other", beneficiary="ben", service_type="talk"), waiting("nobody", beneficiary="erased")
+    ended = waiting("ended", beneficiary="ann").changed(state=RequestState.DONE)
+    west = waiting("west", beneficiary="ann").changed(zone="west")
+    guest = first.changed(zone="west", referral=referral("guest"))
+    await write(store, first, second, other, nobody, ended)
+    await write(store, west, guest)
+
+    assert await store.same_needs({"ann", "ben"}) == {("ann", "meal"): 3, ("ben", "talk"): 1}
+    assert await store.same_needs({"ann"}, within=frozenset({"west"})) == {("ann", "meal"): 1}
+    assert await store.same_needs(()) == {}
+    assert await store.asked_for("meal", 9) == [(second, ann), (first, ann), (west, ann)]
+    assert await store.asked_for("meal", 1) == [(second, ann)]
+    assert await store.asked_for("meal", 9, within=frozenset({"west"})) == [(west, ann)]
 
 
 async def test_a_row_that_ends_leaves_the_queue(store: InspectableStore) -> None:

@@ -1,6 +1,6 @@
 """A new request by phone: where, what and when in words that a person uses, and at once who could do it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
 from uuid import uuid4
@@ -8,11 +8,13 @@ from uuid import uuid4
 from pydantic import ValidationError
 from starlette.responses import Response
 
+from engine.ports import NewCommand
 from ningju.console.callers import Caller
 from ningju.console.pages.frame import AtFrame, Frame
 from ningju.console.pages.life import WRONG_WINDOW, because, read_window
 from ningju.console.pages.orders import Form, form_of, told
 from ningju.console.pages.routing import pages
+from ningju.console.pages.twins import twins
 from ningju.console.problems import Problem, faults_of
 from ningju.console.requests import admitted
 from ningju.console.sending import send, verdict
@@ -21,6 +23,7 @@ from schemas.catalogue import ServiceType, Site
 from schemas.explanation import Explanation
 from schemas.intake import RequestIn
 from schemas.place import Place, TimeWindow
+from schemas.views import RequestView
 
 router = pages()
 
@@ -70,8 +73,12 @@ async def take_in(frame: AtFrame) -> Response:
     key = form.one("key")[:64] or uuid4().hex
     caller = Caller(frame.viewer.actor, key, None, frame.request.url.path)
     try:
+        new = await admitted(frame.site, caller, need, caller.command_id())
+        same = await twins(frame.site.store, new)
         if form.one("sure") != "yes":
-            return _page(frame, told_so_far, could=await _who_could(frame, caller, need))
+            return _page(frame, told_so_far, could=await _who_could(frame, new), same=same)
+        if {str(row.request_id) for row in same} - set(form.many("twin")):  # nobody has been told of them yet
+            return _page(frame, told_so_far, same=same)
         enqueued = await send(
             frame.site, caller, need, lambda command_id: admitted(frame.site, caller, need, command_id)
         )
@@ -87,13 +94,12 @@ async def take_in(frame: AtFrame) -> Response:
     return frame.go(told("/queue?order=newest", enqueued.command_id))
 
 
-async def _who_could(frame: Frame, caller: Caller, need: RequestIn) -> Explanation | None:
+async def _who_could(frame: Frame, new: NewCommand) -> Explanation | None:
     """Explain the request as if it were here; nothing is written."""
-    command = await admitted(frame.site, caller, need, caller.command_id())
     imagine = frame.site.services.imagine
     if imagine is None:
         return None
-    envelope = command.envelope
+    envelope = new.envelope
     return await imagine(envelope.zone, envelope.command, envelope.correlation_id)
 
 
@@ -166,6 +172,7 @@ def _page(
     *,
     faults: list[str] | None = None,
     could: Explanation | None = None,
+    same: Sequence[RequestView] = (),
 ) -> Response:
     site = frame.directory.sites.get(filled["site"])
     place = read_place(filled["lon"], filled["lat"])
@@ -187,6 +194,7 @@ def _page(
         faults=faults or [],
         could=could,
         because=because(frame, could) if could is not None else "",
+        same=same,
     )
 
 

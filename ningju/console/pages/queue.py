@@ -1,14 +1,14 @@
 """The queue: filtered, ordered, searched, page by page, all by its address; and triage of several at once."""
 
 import re
-from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 from starlette.responses import Response
 
-from engine.ports import Because, Page, RequestOrder, RequestQuery, SavedView
+from engine.ports import Because, Page, RequestOrder, RequestQuery, SavedView, Store
 from ningju.console.pages.frame import AtFrame, Frame
 from ningju.console.pages.orders import Form, form_of, number, order, sent_before
 from ningju.console.pages.reasons import because, known
@@ -148,7 +148,7 @@ async def show(frame: AtFrame) -> Response:
         which=which,
         rows=page.rows,
         next=page.next,
-        twice=twice(page.rows),
+        twice=await twice(frame.site.store, page.rows),
         queue_views=VIEWS,
         orders=ORDERS,
         ages=AGES,
@@ -173,11 +173,17 @@ async def _page(frame: Frame, which: Filter, *, by_id: bool) -> Page:
         return await frame.site.store.requests(which.query(frame, by_id=by_id))
 
 
-def twice(rows: tuple[RequestView, ...]) -> frozenset[UUID]:
-    """Requests whose beneficiary asks for the same service more than once: they may be one need."""
-    open_rows = [row for row in rows if row.beneficiary and not row.state.ended and row.referral is None]
-    counted = Counter((row.beneficiary, row.service_type) for row in open_rows)
-    return frozenset(row.request_id for row in open_rows if counted[row.beneficiary, row.service_type] > 1)
+async def twice(store: Store, rows: Sequence[RequestView]) -> frozenset[UUID]:
+    """Requests of a page whose beneficiary asks for the same service more than once, wherever in the queue."""
+    asked = {
+        row.request_id: (row.beneficiary, row.service_type)
+        for row in rows
+        if row.beneficiary and not row.state.ended and row.referral is None
+    }
+    if not asked:
+        return frozenset()
+    counted = await store.same_needs({beneficiary for beneficiary, _ in asked.values()})
+    return frozenset(name for name, need in asked.items() if counted.get(need, 0) > 1)
 
 
 def services(frame: Frame) -> list[tuple[str, str]]:
