@@ -186,10 +186,10 @@ def _emptied(record: RequestRecord, event: OfferEnded | SeatVacated, now: dateti
     fields: Changes = {"visit": _asked_for(record, event.seat, others)}
     if record.waived:
         fields["waived"] = _without(record, event.volunteer)
-    rule = BARRED_BY.get(event.how)
+    rule = BARRED_BY.get(event.how, "withdrew_before" if event.barred else None)
     if rule is not None and record.barred(event.volunteer) is None:
         fields["excluded"] = (*record.excluded, (event.volunteer, rule))
-    if event.how in LOST:
+    if event.how in LOST or (event.barred and isinstance(event, SeatVacated)):
         fields["since"] = now
     return fields
 

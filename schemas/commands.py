@@ -209,6 +209,19 @@ class ReleaseVisit(Frozen):
     reason: Reason = ""
 
 
+class ReleaseSeat(Frozen):
+    """Take one person off a visit, asked or accepted: they are told, and not asked again for this request; the others stay.
+
+    ``seen``: see :class:`AssignCrew`.
+    """
+
+    kind: Literal["release_seat"] = "release_seat"
+    request_id: UUID
+    volunteer: Identifier
+    seen: Annotated[int, Field(ge=0)] | None = None
+    reason: Reason = ""
+
+
 class PinVisit(Frozen):
     """Have a visit stay as it is, or no longer: while it is pinned the engine neither moves it nor gives it up.
 
@@ -299,6 +312,7 @@ Command = Annotated[
     | RateVisit
     | AssignCrew
     | ReleaseVisit
+    | ReleaseSeat
     | PinVisit
     | TakeAlarms
     | ReferRequest

@@ -152,7 +152,10 @@ class SeatAccepted(Frozen):
 
 
 class OfferEnded(Frozen):
-    """An offer ended without being accepted; the volunteer is not asked again for this visit unless it was rescinded."""
+    """An offer ended without being accepted; the volunteer is not asked again for this visit unless it was rescinded.
+
+    ``barred``: they are not asked again for the request, although it was.
+    """
 
     kind: Literal["offer_ended"] = "offer_ended"
     request_id: UUID
@@ -161,10 +164,11 @@ class OfferEnded(Frozen):
     volunteer: Identifier
     how: OfferEnd
     reason: Reason = ""
+    barred: bool = False
 
 
 class SeatVacated(Frozen):
-    """An accepted seat is empty again."""
+    """An accepted seat is empty again. ``barred``: the volunteer is not asked again for the request."""
 
     kind: Literal["seat_vacated"] = "seat_vacated"
     request_id: UUID
@@ -172,6 +176,7 @@ class SeatVacated(Frozen):
     volunteer: Identifier
     how: Vacated
     reason: Reason = ""
+    barred: bool = False
 
 
 class CrewCompleted(Frozen):

@@ -35,7 +35,7 @@ RULES: dict[Rule, Label] = {
     "offers_limit": _label("本周已多次被询问", "have been asked often enough this week"),
     "blocked": _label("被排除", "must not be asked"),
     "declined_before": _label("已谢绝过", "have declined before"),
-    "withdrew_before": _label("已退出过", "have withdrawn before"),
+    "withdrew_before": _label("已退出过", "have left it before"),
     "quiet_hours": _label("免打扰时段内来不及询问", "could not be asked in waking hours"),
     "one_team": _label("不在同一队伍", "are not in one team"),
     "window": _label("没有可行的开始时间", "have no possible start"),

@@ -4,14 +4,23 @@ from collections.abc import Collection
 from datetime import datetime
 
 from engine.deadlines import next_hop, seconds
-from engine.decide.crews import complete, give_up, release, settle, too_late_to_ask, vacate, visit_of
+from engine.decide.crews import complete, give_up, release, rescind, settle, too_late_to_ask, vacate, visit_of
 from engine.decide.draft import Draft, Refused
 from engine.decide.offers import STAFF
 from engine.decide.plans import heads, next_visit_id, offer
 from engine.decide.referrals import refer
 from engine.eligibility import judge
 from engine.zone import RequestRecord, VisitRecord, Zone
-from schemas.commands import WAIVABLE, AssignCrew, AssignedSeat, PinVisit, ReferRequest, ReleaseVisit, TakeAlarms
+from schemas.commands import (
+    WAIVABLE,
+    AssignCrew,
+    AssignedSeat,
+    PinVisit,
+    ReferRequest,
+    ReleaseSeat,
+    ReleaseVisit,
+    TakeAlarms,
+)
 from schemas.envelope import Actor
 from schemas.events import AlarmsTaken, SeatAccepted, VisitPinned, VisitPlanned
 from schemas.place import TimeWindow
@@ -154,6 +163,24 @@ def put_back(draft: Draft, actor: Actor, command: ReleaseVisit) -> None:
     give_up(draft, command.request_id, command.reason or "put_back")
 
 
+def take_off(draft: Draft, actor: Actor, command: ReleaseSeat) -> None:
+    """Take one person off the visit; the others stay while the empty seat can be filled in time."""
+    record = _unchanged(draft, actor, command)
+    visit, name = record.visit, command.volunteer
+    seat = None if visit is None else visit.seat_of(name)
+    if visit is None or seat is None:
+        raise Refused("not_in_crew", f"{name} has no seat of this request, and is not asked for one")
+    held, reason = visit.seats[seat], command.reason or "taken_off"
+    if held.state == "arrived":
+        raise Refused("already_arrived", f"{name} has checked in; finish the visit")
+    if held.taken:
+        vacate(draft, command.request_id, seat, "released", reason, barred=True)
+    for who, offer_id in held.asked:
+        if who == name:
+            rescind(draft, offer_id, reason, barred=True)
+    settle(draft, command.request_id, reason)
+
+
 def pin(draft: Draft, actor: Actor, command: PinVisit) -> None:
     """Have the visit stay as it is, whatever the engine would rather do; or no longer."""
     record = _unchanged(draft, actor, command)
@@ -193,7 +220,7 @@ def hand_on(draft: Draft, actor: Actor, command: ReferRequest) -> None:
 
 
 def _unchanged(
-    draft: Draft, actor: Actor, command: AssignCrew | ReleaseVisit | PinVisit | ReferRequest
+    draft: Draft, actor: Actor, command: AssignCrew | ReleaseVisit | ReleaseSeat | PinVisit | ReferRequest
 ) -> RequestRecord:
     """The open request, if it is as the operator saw it."""
     if actor.kind not in STAFF:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from engine.decide.by_hand import assign, hand_on, pin, put_back, take_alarms
+from engine.decide.by_hand import assign, hand_on, pin, put_back, take_alarms, take_off
 from engine.decide.draft import Accepted, Draft, Refused, Rejected
 from engine.decide.offers import accept, decline, withdraw
 from engine.decide.plans import propose
@@ -32,6 +32,7 @@ from schemas.commands import (
     ProposePlan,
     RateVisit,
     ReferRequest,
+    ReleaseSeat,
     ReleaseVisit,
     ReportNoShow,
     SubmitRequest,
@@ -83,6 +84,7 @@ _BY_ACTOR: dict[type[Command], Callable[[Draft, Actor, Any], None]] = {
     RateVisit: rate,
     AssignCrew: assign,
     ReleaseVisit: put_back,
+    ReleaseSeat: take_off,
     PinVisit: pin,
     TakeAlarms: take_alarms,
     ReferRequest: hand_on,

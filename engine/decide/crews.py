@@ -40,8 +40,8 @@ def visit_of(draft: Draft, request_id: UUID) -> VisitRecord:
     return visit
 
 
-def vacate(draft: Draft, request_id: UUID, seat: int, how: Vacated, reason: str) -> None:
-    """Empty one taken or offered seat."""
+def vacate(draft: Draft, request_id: UUID, seat: int, how: Vacated, reason: str, *, barred: bool = False) -> None:
+    """Empty one taken or offered seat; ``barred``: who had taken it is not asked again for the request."""
     held = visit_of(draft, request_id).seats[seat]
     if held.volunteer is None:
         return
@@ -49,11 +49,13 @@ def vacate(draft: Draft, request_id: UUID, seat: int, how: Vacated, reason: str)
         for _, offer_id in held.asked:
             rescind(draft, offer_id, reason)
         return
-    draft.emit(SeatVacated(request_id=request_id, seat=seat, volunteer=held.volunteer, how=how, reason=reason))
+    draft.emit(
+        SeatVacated(request_id=request_id, seat=seat, volunteer=held.volunteer, how=how, reason=reason, barred=barred)
+    )
 
 
-def rescind(draft: Draft, offer_id: UUID, reason: str) -> None:
-    """Take back an offer that waits for its answer."""
+def rescind(draft: Draft, offer_id: UUID, reason: str, *, barred: bool = False) -> None:
+    """Take back an offer that waits for its answer; ``barred``: who was asked is not asked again for the request."""
     offer = draft.zone.offers[offer_id]
     draft.emit(
         OfferEnded(
@@ -63,6 +65,7 @@ def rescind(draft: Draft, offer_id: UUID, reason: str) -> None:
             volunteer=offer.volunteer,
             how="rescinded",
             reason=reason,
+            barred=barred,
         )
     )
 

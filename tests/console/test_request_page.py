@@ -16,6 +16,7 @@ from schemas.commands import (
     Command,
     DeclineOffer,
     PinVisit,
+    ReleaseSeat,
     ReleaseVisit,
     TriageRequest,
 )
@@ -138,6 +139,7 @@ async def test_the_verdict_is_told_in_the_readers_language(world: World, row: Re
     [
         ("cancel", {}, CancelRequest),
         ("put-back", {}, ReleaseVisit),
+        ("take-off", {"volunteer": "v1"}, ReleaseSeat),
         ("priority", {"priority": "5"}, ChangeRequest),
         ("windows", {"start": "2026-03-02T14:00", "end": "2026-03-02T16:00"}, ChangeRequest),
         ("refuse", {}, TriageRequest),
@@ -156,13 +158,14 @@ async def test_an_order_is_given_with_its_reason(
         assert command.windows[0].start.hour == 6  # type: ignore[union-attr]  # 14:00 in Shanghai
 
 
-OVERRULES = ("cancel", "refuse", "put-back", "refer", "pin", "unpin", "windows", "priority", "crew")
+OVERRULES = ("cancel", "refuse", "put-back", "take-off", "refer", "pin", "unpin", "windows", "priority", "crew")
 
 
 @pytest.mark.parametrize("what", OVERRULES)
 async def test_what_needs_a_reason_is_not_sent_without(world: World, row: RequestView, what: str) -> None:
     await world.show(row)
     form = {"what": what, "seen": "5", "zone": "north", "key": "k", "priority": "5", "heads0": "2", "reason": " "}
+    form["volunteer"] = "v1"
     form |= {"start": "2026-03-02T14:00", "end": "2026-03-02T16:00"}
     assert (await world.client.post(f"/request/{row.request_id}/do", data=form)).status_code == 422
     assert await sent(world) == []
@@ -203,6 +206,23 @@ async def test_why_something_was_overruled_stands_in_its_life_once(world: World,
     life = page[page.index('<ol class="life">') :]
     assert life.count("fell last night") == 1
     assert life.count("in pain") == 1
+
+
+async def test_one_person_is_taken_off_by_name_and_whoever_has_come_is_not(world: World, row: RequestView) -> None:
+    assert row.visit is not None
+    seat = row.visit.seats[0]
+    seats = (seat, seat.changed(seat=1, volunteer="v2", state="arrived"), seat.changed(seat=2, volunteer=None))
+    await world.show(row.changed(visit=row.visit.changed(seats=seats)))
+    page = (await world.client.get(f"/request/{row.request_id}?lang=en")).text
+    form = page.partition('value="take-off"')[2].partition("</form>")[0]
+    assert [part.partition('"')[0] for part in form.split('<option value="')[1:]] == ["v1"]
+    order = {"what": "take-off", "volunteer": "v1", "reason": "ill", "seen": "5", "zone": "north", "key": "k"}
+    nobody = await world.client.post(f"/request/{row.request_id}/do", data=order | {"volunteer": "<v1>"})
+    assert nobody.status_code == 303
+    assert await sent(world) == []
+    answer = await world.client.post(f"/request/{row.request_id}/do", data=order)
+    assert await sent(world) == [ReleaseSeat(request_id=row.request_id, volunteer="v1", seen=5, reason="ill")]
+    assert "Take one person off" in (await world.client.get(f"{answer.headers['location']}&lang=en")).text
 
 
 async def test_the_second_of_two_operators_is_told_and_overwrites_nothing(world: World, row: RequestView) -> None:

@@ -19,7 +19,7 @@ from tests.deterministic.loop import Asleep, Process, VirtualLoop
 from tests.deterministic.world import clocks, simulate
 from tests.schemas.samples import kinds
 
-BY_HAND = {"assign_crew", "release_visit", "pin_visit", "refer_request", "take_alarms"}
+BY_HAND = {"assign_crew", "release_visit", "release_seat", "pin_visit", "refer_request", "take_alarms"}
 """What operators decide instead of the matcher: nobody does so here."""
 
 PINNED = {"visit_pinned", "alarms_taken"}

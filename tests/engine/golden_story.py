@@ -21,6 +21,7 @@ from schemas.commands import (
     FinishVisit,
     PinVisit,
     RateVisit,
+    ReleaseSeat,
     ReportNoShow,
     SubmitRequest,
     TakeAlarms,
@@ -131,6 +132,10 @@ def story() -> World:
     world.ok(PinVisit(request_id=request("tomorrow"), reason="promised"))
     world.ok(PinVisit(request_id=request("tomorrow"), pinned=False))
     world.ok(TakeAlarms(request_id=request("far")))
+    world.ok(ReleaseSeat(request_id=request("late"), volunteer="bob", reason="needed elsewhere"))
+    world.offer("late", MONDAY + hours(10), "cat")
+    world.accept("cat")
+    world.ok(ReleaseSeat(request_id=request("late"), volunteer="cat", reason="they do not get along"))
     world.ok(ChangeRoster(volunteers=(volunteer("ann", paused=True),)))
     world.check()
     return world

@@ -23,6 +23,7 @@ from schemas.commands import (
     FinishVisit,
     PinVisit,
     RateVisit,
+    ReleaseSeat,
     ReportNoShow,
     SubmitRequest,
     TakeAlarms,
@@ -184,6 +185,10 @@ class BusyDays:
                     self.town.send(
                         zone, PinVisit(request_id=record.request_id, pinned=not record.visit.pinned), OPERATOR
                     )
+                holders = [seat.volunteer for seat in record.visit.seats if seat.volunteer is not None]
+                if holders and self.chance(0.2):
+                    off = ReleaseSeat(request_id=record.request_id, volunteer=self.random.choice(holders))
+                    self.town.send(zone, off, OPERATOR)
                 for seat in record.visit.seats:
                     if seat.taken and seat.volunteer is not None and self.chance(0.2):
                         self.town.send(

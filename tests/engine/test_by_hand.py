@@ -19,11 +19,12 @@ from schemas.commands import (
     ConfigureZone,
     PinVisit,
     ReferRequest,
+    ReleaseSeat,
     ReleaseVisit,
     TriageRequest,
     WithdrawSeat,
 )
-from schemas.events import RosterChanged, SeatOffered, VisitPinned
+from schemas.events import RosterChanged, SeatOffered, SeatVacated, VisitPinned
 from schemas.place import Place
 from schemas.request import RequestState
 from schemas.zone import Policy
@@ -202,6 +203,72 @@ def test_put_back_tells_the_crew_and_waits_to_be_matched(world: World) -> None:
     world.check()
 
 
+def off(name: str, **fields: Any) -> ReleaseSeat:
+    return ReleaseSeat(request_id=request("r1"), volunteer=name, **fields)
+
+
+@pytest.fixture
+def trio() -> World:
+    """A visit for two, with a third who could go."""
+    world = World().settled(*(volunteer(name) for name in ("ann", "bob", "cat")))
+    world.ok(ChangeCatalogue(service_types=(service("pair", SkillDemand(skill="care", heads=2)),)))
+    world.submit("r1", service_type="pair")
+    return world
+
+
+def test_one_of_a_crew_is_taken_off_and_the_others_stay(trio: World) -> None:
+    trio.no("not_in_crew", off("ann"))
+    trio.ok(chosen("ann", "bob", agreed=True))
+    seen = trio.state.requests[request("r1")].seen
+    trio.no("request_changed", off("ann", seen=seen - 1))
+    (left,) = trio.ok(off("ann", seen=seen, reason="they do not get along"))
+    assert left == SeatVacated(
+        request_id=request("r1"),
+        seat=0,
+        volunteer="ann",
+        how="released",
+        reason="they do not get along",
+        barred=True,
+    )
+    visit = trio.state.requests[request("r1")].visit
+    assert visit is not None
+    assert [(seat.volunteer, seat.state) for seat in visit.seats] == [(None, "empty"), ("bob", "accepted")]
+    trio.no("not_in_crew", off("ann"))
+    trio.no("not_in_crew", off("cat"))
+    trio.check()
+
+
+def test_who_was_taken_off_is_not_asked_again_unless_an_operator_says_so(trio: World) -> None:
+    trio.ok(chosen("ann", "bob"))
+    trio.ok(off("ann", reason="two of one house are too many"))
+    trio.accept("bob")
+    trio.ok(off("bob"))
+    record = trio.state.requests[request("r1")]
+    assert (record.barred("ann"), record.barred("bob"), record.barred("cat")) == (*["withdrew_before"] * 2, None)
+    assert record.state is RequestState.QUEUED
+    assert trio.refusal(trio.item("r1", START, "ann", "cat")).startswith("withdrew_before")
+    trio.no("rules_broken", chosen("ann"))
+    trio.ok(chosen("ann", waived=("withdrew_before",), reason="after all"))
+    trio.check()
+
+
+def test_the_last_of_a_crew_gives_the_visit_up_and_it_is_matched_anew(world: World) -> None:
+    world.ok(chosen("ann", agreed=True))
+    world.ok(off("ann"))
+    assert world.kinds() == ["seat_vacated", "visit_released", "request_queued"]
+    assert state(world) is RequestState.QUEUED
+    world.check()
+
+
+def test_who_has_come_is_not_taken_off(trio: World) -> None:
+    trio.ok(chosen("ann", "bob", agreed=True))
+    trio.until(START)
+    trio.ok(CheckIn(request_id=request("r1"), volunteer="ann"), by("ann"))
+    trio.no("already_arrived", off("ann"))
+    trio.ok(off("bob"))
+    trio.check()
+
+
 def test_a_request_is_handed_on_while_a_zone_is_left() -> None:
     world = World()
     world.settled()
@@ -216,7 +283,13 @@ def test_a_request_is_handed_on_while_a_zone_is_left() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [chosen("ann"), ReleaseVisit(request_id=request("r1")), ReferRequest(request_id=request("r1"))]
+    "command",
+    [
+        chosen("ann"),
+        ReleaseVisit(request_id=request("r1")),
+        ReleaseSeat(request_id=request("r1"), volunteer="ann"),
+        ReferRequest(request_id=request("r1")),
+    ],
 )
 def test_only_an_operator_may(world: World, command: Any) -> None:
     world.no("not_yours", command, by("ann"))

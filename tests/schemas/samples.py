@@ -130,6 +130,7 @@ COMMANDS: tuple[c.Command, ...] = (
         reason="on the phone",
     ),
     c.ReleaseVisit(request_id=REQUEST, seen=7, reason="double"),
+    c.ReleaseSeat(request_id=REQUEST, volunteer="v0001", seen=7, reason="they do not get along"),
     c.TakeAlarms(request_id=REQUEST, instead_of="operator:op-3", reason="on the phone with them"),
     c.PinVisit(request_id=REQUEST, seen=7, reason="promised"),
     c.ReferRequest(request_id=REQUEST, seen=7, reason="better there"),

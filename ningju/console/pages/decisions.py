@@ -1,5 +1,6 @@
 """What an operator decides about a request, from the page's form to the command."""
 
+import re
 from uuid import UUID
 
 from ningju.console.pages.orders import Form, number
@@ -10,6 +11,7 @@ from schemas.commands import (
     Command,
     PinVisit,
     ReferRequest,
+    ReleaseSeat,
     ReleaseVisit,
     TriageRequest,
 )
@@ -17,6 +19,8 @@ from schemas.place import TimeWindow
 from schemas.request import Need
 
 MOST_HEADS = 20
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+"""Ids of people, as forms may say them."""
 
 
 def decided(
@@ -39,6 +43,8 @@ def decided(
             return CancelRequest(request_id=request_id, seen=seen, reason=reason)
         case "put-back":
             return ReleaseVisit(request_id=request_id, seen=seen, reason=reason)
+        case "take-off" if NAME.fullmatch(form.one("volunteer")):
+            return ReleaseSeat(request_id=request_id, volunteer=form.one("volunteer"), seen=seen, reason=reason)
         case "pin" | "unpin":
             return PinVisit(request_id=request_id, pinned=what == "pin", seen=seen, reason=reason)
         case "refer":

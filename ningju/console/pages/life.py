@@ -1,6 +1,5 @@
 """One request: its life, its seats, why it is where it is, and everything that an operator may do about it."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +8,7 @@ from uuid import UUID
 from starlette.responses import Response
 
 from engine.ports import RequestQuery
-from ningju.console.pages.decisions import decided
+from ningju.console.pages.decisions import NAME, decided
 from ningju.console.pages.frame import AtFrame, Frame
 from ningju.console.pages.needs import need_of
 from ningju.console.pages.orders import Form, form_of, number, ordered, sent_before, told
@@ -45,7 +44,6 @@ ANSWERS = {
 }
 FREE = frozenset({"accept"})
 """Orders that say why by themselves: everything else overrules the engine, and needs a reason."""
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 MISSING_REASON = "Say why: the reason is kept, and people are told."
 WRONG_WINDOW = "A window must end after it starts."
 
