@@ -47,6 +47,7 @@ from ningju.console.pages import (
     teams,
     timeline,
     undo,
+    undoing,
     what_if,
 )
 from ningju.console.problems import Problem, on_http, on_invalid, on_port, on_problem
@@ -104,6 +105,7 @@ def create_app(
         timeline,
         people,
         undo,
+        undoing,
         figures,
         editing,
         teams,

@@ -132,6 +132,8 @@ TABLE: Mapping[str, Rule] = {
     "POST /what-if/site": Rule(LEADS),
     "POST /queue": Rule(HANDS),
     "POST /queue/views": Rule(HANDS),
+    "GET /queue/undo": Rule(HANDS),
+    "POST /queue/undo": Rule(HANDS),
     "GET /request/{request_id}": Rule(EVERYBODY),
     "POST /request/{request_id}/people": Rule(HANDS),
     "POST /request/{request_id}/answer": Rule(HANDS),

@@ -143,7 +143,7 @@ async def test_several_are_triaged_after_a_preview(world: World) -> None:
     form |= seen(*new)
     done = await world.client.post("/queue", data=form | {"sure": "yes"})
     assert done.status_code == 303
-    assert done.headers["location"] == "/queue?state=received&done=0-2"  # nobody has decided yet
+    assert done.headers["location"] == "/queue?state=received&done=0-2-k1"  # nobody has decided yet
     sent = [command.command for command in await world.open()]
     assert sent == [TriageRequest(request_id=row.request_id, accept=True, seen=row.version) for row in new]
     await world.client.post("/queue", data=form | {"sure": "yes"})
@@ -193,7 +193,7 @@ async def test_a_form_leads_nowhere_else(world: World, back: str) -> None:
     row = waiting("a", state=RequestState.RECEIVED)
     await world.show(row)
     form = {"id": ids(row), "what": "accept", "sure": "yes", "key": "k", "back": back} | seen(row)
-    assert (await world.client.post("/queue", data=form)).headers["location"] == "/queue?done=0-1"
+    assert (await world.client.post("/queue", data=form)).headers["location"] == "/queue?done=0-1-k"
 
 
 async def test_nonsense_is_not_understood_and_does_no_harm(world: World) -> None:

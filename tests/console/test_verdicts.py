@@ -1,6 +1,7 @@
 """From a call to the zone's verdict and back, through the engine."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -172,3 +173,48 @@ async def test_personal_data_reaches_no_command_no_event_no_row_and_no_log(
         needle = text.encode()
         assert not any(needle in data for data in everything)
         assert not any(text.encode("unicode_escape") in data for data in everything)
+
+
+def hidden(page: str, name: str) -> list[str]:
+    return re.findall(rf'name="{name}" value="([^"]*)"', page)
+
+
+async def test_what_was_done_to_several_is_taken_back_after_a_preview_where_it_still_can_be(lively: World) -> None:
+    http, rows = lively.client, [await submitted(lively) for _ in range(3)]
+    names = [row["request_id"] for row in rows]
+    form: dict[str, Any] = {"id": names, "what": "priority", "back": "/queue?state=queued"}
+    page = (await http.post("/queue", data=form)).text
+    seen = {f"seen-{name}": hidden(page, f"seen-{name}")[0] for name in names}
+    sure = form | seen | {"sure": "yes", "key": "k9", "priority": "5", "reason": "a cold night"}
+    address = (await http.post("/queue", data=sure)).headers["location"]
+    assert address == "/queue?state=queued&done=3-3-k9"
+    link = re.search(r'href="(/queue/undo[^"]+)"', (await http.get(address)).text)
+    assert link is not None
+
+    again = {"priority": 4, "reason": "not so cold"}  # meanwhile one is changed once more: it stays as it is
+    await http.post(f"/api/v1/requests/{names[0]}/change", json=again, headers={"Prefer": "wait=5"})
+    preview = (await http.get(link[1].replace("&amp;", "&"), headers={"Accept-Language": "en"})).text
+    assert "Undo: 2 requests" in preview
+    assert preview.count("Life and health → <strong>Normal</strong>") == 2
+    assert preview.count("stays as it is: this cannot be undone any more") == 1
+
+    undo = {"of": hidden(preview, "of")[0], "back": hidden(preview, "back")[0].replace("&amp;", "&"), "key": "u1"}
+    for _ in range(2):  # the same form twice is the same orders
+        done = await http.post("/queue/undo", data=undo)
+        assert done.headers["location"] == "/queue?state=queued&done=u2-2"
+    shown_now = [(await http.get(f"/api/v1/requests/{name}")).json()["priority"] for name in names]
+    assert shown_now == [4, 2, 2]
+    assert "2 of 2 undone" in (await http.get(done.headers["location"], headers={"Accept-Language": "en"})).text
+    last = (await lively.store.history(UUID(names[1])))[-1].envelope
+    assert (last.actor.key, last.reason) == ("operator:local", "undone")
+    assert (await http.post("/queue/undo", data=undo | {"key": "u2"})).status_code == 409
+
+
+async def test_what_cannot_be_taken_back_is_not_offered(lively: World) -> None:
+    row = await submitted(lively)
+    form = {"id": row["request_id"], "what": "cancel", f"seen-{row['request_id']}": str(row["version"]), "sure": "yes"}
+    address = (await lively.client.post("/queue", data=form | {"key": "k", "reason": "moved away"})).headers["location"]
+    assert address == "/queue?done=1-1-k"
+    assert "/queue/undo" not in (await lively.client.get(address)).text
+    assert "undone any more" in (await lively.client.get("/queue/undo?of=k&lang=en")).text
+    assert "undone any more" in (await lively.client.get("/queue/undo?of=other&lang=en")).text

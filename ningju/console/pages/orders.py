@@ -59,6 +59,12 @@ class Form:
         return redact(self.one("reason").replace("\0", ""))[:LONGEST_REASON]
 
 
+def queue_of(form: Form) -> str:
+    """Where in the queue a form was sent from, to lead back there; never out of this site."""
+    back = form.one("back")
+    return back if back == "/queue" or back.startswith("/queue?") else "/queue"
+
+
 def number(text: str) -> int | None:
     """A whole number as a form or an address says it; nothing when it is none."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else None

@@ -10,10 +10,11 @@ from starlette.responses import Response
 
 from engine.ports import Because, Page, RequestOrder, RequestQuery, SavedView, Store
 from ningju.console.pages.frame import AtFrame, Frame
-from ningju.console.pages.orders import Form, form_of, number, order, sent_before
+from ningju.console.pages.orders import Form, form_of, number, order, queue_of, sent_before
 from ningju.console.pages.reasons import because, known
 from ningju.console.pages.routing import pages
 from ningju.console.pages.speech import ALARMS
+from ningju.console.pages.undoing import Done, undo_address, undoable
 from schemas.commands import CancelRequest, ChangeRequest, Command, TriageRequest
 from schemas.plan import Rule
 from schemas.request import RequestState
@@ -142,6 +143,7 @@ async def show(frame: AtFrame) -> Response:
         page = await _page(frame, which, by_id=False)
     if len(page.rows) == 1 and which.text and which.cursor is None:
         return frame.go(f"/request/{page.rows[0].request_id}")
+    done, back = Done.read(frame.request.query_params.get("done", "")), frame.address(done=None, said=None)
     return frame.page(
         "queue.html",
         title="Queue",
@@ -157,7 +159,8 @@ async def show(frame: AtFrame) -> Response:
         reasons=known(frame.speech),
         services=services(frame),
         bulk=BULK,
-        done=_done(frame),
+        done=done,
+        undo=undo_address(done.key, back) if done is not None and await undoable(frame, done.key) else "",
         kept=[
             (one, one.query == _filters(frame.address()))
             for one in await frame.site.whole.store.views_of(frame.viewer.actor.key)
@@ -192,16 +195,11 @@ def services(frame: Frame) -> list[tuple[str, str]]:
     return sorted(((name, frame.speech.service("", name)) for name in names), key=lambda pair: pair[1])
 
 
-def _done(frame: Frame) -> tuple[int, int] | None:
-    found = re.fullmatch(r"(\d{1,4})-(\d{1,4})", frame.request.query_params.get("done", ""))
-    return (int(found[1]), int(found[2])) if found else None
-
-
 @router.post("/queue/views")
 async def keep(frame: AtFrame) -> Response:
     """Keep a filter under a name of one's own, or drop one."""
     form, store, owner = await form_of(frame), frame.site.whole.store, frame.viewer.actor.key
-    name, back = " ".join(form.one("name").split())[:LONGEST_NAME], _back(form)
+    name, back = " ".join(form.one("name").split())[:LONGEST_NAME], queue_of(form)
     if form.one("what") == "drop":
         await store.remove_view(owner, name)
         return frame.go("/queue")
@@ -241,7 +239,7 @@ async def change_many(frame: AtFrame) -> Response:
             reason=form.one("reason"),
             needs_reason=what in NEEDS_REASON,
             priority=_priority(form),
-            back=_back(form),
+            back=queue_of(form),
         )
     said = [
         await order(
@@ -251,8 +249,7 @@ async def change_many(frame: AtFrame) -> Response:
     ]
     outcomes = await frame.site.store.outcomes(said)
     done = sum(outcome.status == "accepted" for outcome in outcomes.values())
-    back = _back(form)
-    return frame.go(f"{back}{'&' if '?' in back else '?'}done={done}-{len(said)}")
+    return frame.go(Done(done, len(said), form.one("key")).told(queue_of(form)))
 
 
 async def _changed(frame: Frame, form: Form, row: RequestView) -> bool:
@@ -269,12 +266,6 @@ async def _chosen(frame: Frame, form: Form) -> list[RequestView]:
         except ValueError:
             continue
     return rows
-
-
-def _back(form: Form) -> str:
-    """Where the queue was; never out of this site."""
-    back = form.one("back")
-    return back if back == "/queue" or back.startswith("/queue?") else "/queue"
 
 
 def _fits(row: RequestView, what: str) -> bool:
