@@ -3,6 +3,7 @@
 All of it is a function of state and policy, so timers need not be stored and change with the policy.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import lru_cache
 from math import ceil
@@ -11,7 +12,7 @@ from engine.quiet_hours import after_waking, waking, waking_time
 from engine.timers import TimerKind
 from engine.zone import RequestRecord, VisitRecord, Zone
 from schemas.request import Need, RequestState
-from schemas.zone import Policy
+from schemas.zone import Policy, ZoneConfig
 
 ASK_AGAIN = timedelta(days=1)
 """How often an origin asks a guest that should have answered long ago."""
@@ -109,19 +110,29 @@ def elsewhere(zone: Zone, record: RequestRecord) -> bool:
     return item.served_at != zone.config.level
 
 
-def next_hop(zone: Zone, record: RequestRecord) -> str | None:
-    """Zone to refer the request to: the parent first, then siblings in order, each once, within the policy's hops.
+def hops(config: ZoneConfig, policy: Policy, tried: Collection[str], *, served_at: str | None) -> tuple[str, ...]:
+    """Zones that a request may be referred to: the parent first, then siblings in order, each once, within the policy's hops.
 
     What another level serves is not asked of the siblings, who are of this level.
     """
-    config = zone.config
-    if config is None or record.guest or len(record.tried) >= zone.policy.referral_hops:
-        return None
-    siblings = () if config.parent is not None and elsewhere(zone, record) else config.siblings
-    return next(
-        (hop for hop in (config.parent, *siblings) if hop is not None and hop != zone.zone and hop not in record.tried),
-        None,
-    )
+    if len(tried) >= policy.referral_hops:
+        return ()
+    upwards = config.parent is not None and served_at not in (None, config.level)
+    among = (config.parent, *(() if upwards else config.siblings))
+    return tuple(hop for hop in among if hop is not None and hop != config.id and hop not in tried)
+
+
+def open_hops(zone: Zone, record: RequestRecord) -> tuple[str, ...]:
+    """Zones that this request may still be referred to; a guest answers its origin instead."""
+    item = zone.service_types.get(record.spec.service_type)
+    if zone.config is None or record.guest:
+        return ()
+    return hops(zone.config, zone.policy, record.tried, served_at=None if item is None else item.served_at)
+
+
+def next_hop(zone: Zone, record: RequestRecord) -> str | None:
+    """Zone that the request is referred to by itself, if one is left."""
+    return next(iter(open_hops(zone, record)), None)
 
 
 def guest_overdue(policy: Policy, need: Need) -> datetime:

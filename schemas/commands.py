@@ -245,10 +245,14 @@ class TakeAlarms(Frozen):
 
 
 class ReferRequest(Frozen):
-    """Hand a request on to the next zone that could serve it, without waiting for the engine to find that nobody can."""
+    """Hand a request on, without waiting for the engine to find that nobody here can serve it.
+
+    ``to`` names the parent or a sibling that has not been asked yet; left out, the next one is asked.
+    """
 
     kind: Literal["refer_request"] = "refer_request"
     request_id: UUID
+    to: Identifier | None = None
     seen: Annotated[int, Field(ge=0)] | None = None
     reason: Reason = ""
 

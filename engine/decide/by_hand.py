@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from engine.deadlines import next_hop, seconds
+from engine.deadlines import open_hops, seconds
 from engine.decide.crews import complete, give_up, release, rescind, settle, too_late_to_ask, vacate, visit_of
 from engine.decide.draft import Draft, Refused
 from engine.decide.offers import STAFF
@@ -208,13 +208,18 @@ def take_alarms(draft: Draft, actor: Actor, command: TakeAlarms) -> None:
 
 
 def hand_on(draft: Draft, actor: Actor, command: ReferRequest) -> None:
-    """Ask the next zone; a guest has to answer its origin instead."""
+    """Ask another zone, the next one or the one that is named; a guest has to answer its origin instead."""
     record = _unchanged(draft, actor, command)
     if record.guest:
         raise Refused("not_origin", "the request belongs to another zone; ask there")
     if record.state not in HERE or (record.visit is not None and record.visit.begun):
         raise Refused("not_waiting", f"the request is {record.state}")
-    if next_hop(draft.zone, record) is None or not refer(draft, command.request_id):
+    left = open_hops(draft.zone, record)
+    if command.to is not None and command.to not in left:
+        raise Refused(
+            "not_next", f"{command.to} cannot be asked for this request; name one of: {', '.join(left) or '–'}"
+        )
+    if not left or not refer(draft, command.request_id, command.to):
         raise Refused("no_zone_left", "no other zone is left that could serve it in time")
     draft.clear(command.request_id, "needs_operator")
 

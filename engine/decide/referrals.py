@@ -20,15 +20,15 @@ from schemas.events import (
 from schemas.request import Referral, RequestState
 
 
-def refer(draft: Draft, request_id: UUID) -> bool:
-    """Send the request to the next zone, if there is one and time is left for it.
+def refer(draft: Draft, request_id: UUID, to: str | None = None) -> bool:
+    """Send the request to a zone, or the next one, if there is one and time is left for it.
 
     A guest has until ``expires_at`` to get a crew together: half of the time that is left while another zone can be
     asked after it, all of it otherwise.
     """
     zone, now = draft.zone, draft.now
     record = zone.requests[request_id]
-    to = next_hop(zone, record)
+    to = to or next_hop(zone, record)
     assert record.need is not None
     last = last_start(record.need)
     if to is None or last is None or next_start(zone.policy, record.changed(since=now), now) is None:

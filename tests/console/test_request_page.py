@@ -16,18 +16,20 @@ from schemas.commands import (
     Command,
     DeclineOffer,
     PinVisit,
+    ReferRequest,
     ReleaseSeat,
     ReleaseVisit,
     TriageRequest,
 )
-from schemas.events import RequestChanged, RequestQueued
+from schemas.events import RequestChanged, RequestQueued, RequestReferred
 from schemas.explanation import Candidate, Explanation
 from schemas.person import Person
 from schemas.plan import RuleCount
-from schemas.request import RequestState
+from schemas.request import Referral, RequestState
 from schemas.roster import Team, Volunteer
-from schemas.views import RequestView, TeamView, VolunteerView
-from tests.console.world import NOW, World, label, need_of, offer_of, offered, received
+from schemas.views import RequestView, TeamView, VolunteerView, ZoneView
+from schemas.zone import Policy
+from tests.console.world import NOW, World, label, need_of, offer_of, offered, received, zone_view
 
 
 def explanation(row: RequestView, **fields: Any) -> Explanation:
@@ -158,6 +160,37 @@ async def test_an_order_is_given_with_its_reason(
         assert command.windows[0].start.hour == 6  # type: ignore[union-attr]  # 14:00 in Shanghai
 
 
+def neighbours(*names: str, **policy: Any) -> ZoneView:
+    """North as it is, with siblings and a district above."""
+    view = zone_view("north", 121.39, version=2)
+    config = view.config.changed(parent="home", siblings=names)
+    return view.changed(config=config, policy=Policy(**policy))
+
+
+async def test_a_request_is_handed_to_a_zone_of_the_operators_choice(world: World) -> None:
+    row = offered(state=RequestState.QUEUED, visit=None)
+    await world.show(row, neighbours("south", "east", referral_hops=3))
+    referral = Referral(referral_id=derive_id("referral"), origin="north", hop=1, expires_at=NOW)
+    begun = received(row)
+    gone = RequestReferred(request_id=row.request_id, referral=referral, to="home", spec=begun.spec, need=need_of(row))
+    await world.happen("north", 1, begun)
+    await world.happen("north", 1, gone)
+    page = (await world.client.get(f"/request/{row.request_id}?lang=en")).text
+    form = page.partition('value="refer"')[2].partition("</form>")[0]
+    assert [part.partition('"')[0] for part in form.split('<option value="')[1:]] == ["south", "east"]
+    order = {"what": "refer", "to": "east", "reason": "he lived there", "seen": "5", "zone": "north", "key": "k"}
+    await world.client.post(f"/request/{row.request_id}/do", data=order)
+    assert await sent(world) == [ReferRequest(request_id=row.request_id, to="east", seen=5, reason="he lived there")]
+
+
+async def test_where_no_zone_is_left_none_is_offered(world: World) -> None:
+    row = offered(state=RequestState.QUEUED, visit=None)
+    await world.show(row)
+    page = (await world.client.get(f"/request/{row.request_id}?lang=en")).text
+    assert "Change the time" in page
+    assert "Hand to another zone" not in page
+
+
 OVERRULES = ("cancel", "refuse", "put-back", "take-off", "refer", "pin", "unpin", "windows", "priority", "crew")
 
 
@@ -178,6 +211,7 @@ async def test_every_form_that_overrules_asks_for_a_reason_before_it_is_sent(
     assert row.visit is not None
     await world.show(row.changed(visit=row.visit.changed(pinned=pinned)))
     await world.happen("north", 1, received(row))
+    await world.show(neighbours("south"))
     page = (await world.client.get(f"/request/{row.request_id}?lang=en")).text
     forms = [form for form in page.split("<form ")[1:] if f'/request/{row.request_id}/do"' in form]
     asked = {form.split('name="what" value="')[1].split('"')[0]: form.split("</form>")[0] for form in forms}

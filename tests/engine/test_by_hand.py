@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from engine.deadlines import last_start
 from engine.decide.by_hand import WAIVABLE, broken
 from engine.zone import VisitRecord
 from schemas.catalogue import SkillDemand
@@ -17,6 +18,7 @@ from schemas.commands import (
     ChangeRoster,
     CheckIn,
     ConfigureZone,
+    EndReferral,
     PinVisit,
     ReferRequest,
     ReleaseSeat,
@@ -24,7 +26,7 @@ from schemas.commands import (
     TriageRequest,
     WithdrawSeat,
 )
-from schemas.events import RosterChanged, SeatOffered, SeatVacated, VisitPinned
+from schemas.events import RequestReferred, RosterChanged, SeatOffered, SeatVacated, VisitPinned
 from schemas.place import Place
 from schemas.request import RequestState
 from schemas.zone import Policy
@@ -280,6 +282,40 @@ def test_a_request_is_handed_on_while_a_zone_is_left() -> None:
     assert state(world) is RequestState.REFERRED
     world.no("not_waiting", ReferRequest(request_id=request("r1")))
     world.check()
+
+
+def test_an_operator_chooses_among_the_zones_that_were_not_asked_yet() -> None:
+    world = World()
+    world.settled()
+    zones = config(parent="dis", siblings=("east", "west"))
+    world.ok(ConfigureZone(config=zones, policy=Policy(referral_hops=2)))
+    world.submit("r1")
+    world.no("not_next", ReferRequest(request_id=request("r1"), to="mars"))
+    world.no("not_next", ReferRequest(request_id=request("r1"), to="z1"))
+    (referred,) = world.ok(ReferRequest(request_id=request("r1"), to="west", reason="he used to live there"))
+    assert isinstance(referred, RequestReferred)
+    assert referred.to == "west"
+    need = world.state.requests[request("r1")].need
+    assert need is not None
+    last = last_start(need)
+    assert last is not None
+    assert referred.referral.expires_at < last  # half of the time is kept for who is asked after it
+    (_, onward) = world.ok(
+        EndReferral(referral_id=referred.referral.referral_id, request_id=request("r1"), result="failed", guest="west")
+    )
+    assert isinstance(onward, RequestReferred)
+    assert (onward.to, onward.referral.expires_at) == ("dis", last)
+    world.check()
+
+
+def test_what_another_level_serves_is_not_handed_to_a_sibling_by_hand_either() -> None:
+    world = World()
+    world.settled()
+    world.ok(ConfigureZone(config=config(parent="dis", siblings=("east",)), policy=Policy()))
+    world.submit("r1")
+    world.ok(ChangeCatalogue(service_types=(service(served_at="district"),)))
+    world.no("not_next", ReferRequest(request_id=request("r1"), to="east"))
+    world.ok(ReferRequest(request_id=request("r1"), to="dis"))
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,8 @@ def decided(
         case "pin" | "unpin":
             return PinVisit(request_id=request_id, pinned=what == "pin", seen=seen, reason=reason)
         case "refer":
-            return ReferRequest(request_id=request_id, seen=seen, reason=reason)
+            to = form.one("to") if NAME.fullmatch(form.one("to")) else None
+            return ReferRequest(request_id=request_id, to=to, seen=seen, reason=reason)
         case "windows":
             return ChangeRequest(request_id=request_id, windows=windows, seen=seen, reason=reason)
         case "priority" if 1 <= priority <= 5:

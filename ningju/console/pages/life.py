@@ -7,7 +7,8 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from engine.ports import RequestQuery
+from engine.deadlines import hops
+from engine.ports import Record, RequestQuery
 from ningju.console.pages.decisions import NAME, decided
 from ningju.console.pages.frame import AtFrame, Frame
 from ningju.console.pages.needs import need_of
@@ -25,6 +26,7 @@ from schemas.commands import (
     ReportNoShow,
     WithdrawSeat,
 )
+from schemas.events import RequestReferred
 from schemas.explanation import Explanation
 from schemas.person import Person
 from schemas.place import TimeWindow
@@ -117,6 +119,7 @@ async def _page(
         stale=status == 409 or 0 < since < row.version,
         meanwhile=[one for one in history if since and one.zone == row.zone and one.version > since],
         need=need_of(history, row.zone),
+        hops=_hops(frame, row, history),
         offers={offer.offer_id: offer for offer in await _offers(frame, row)},
         why=explained,
         because=because(frame, explained) if explained is not None else "",
@@ -131,6 +134,17 @@ async def _page(
         hands=frame.may("POST", "/request/{request_id}/do"),
         local=frame.moments.local,
     )
+
+
+def _hops(frame: Frame, row: RequestView, history: Sequence[Record]) -> tuple[str, ...]:
+    """Zones that the request may be handed to."""
+    view = frame.views.get(row.zone)
+    if view is None or row.referral is not None:
+        return ()
+    events = [one.envelope.event for one in history if one.zone == row.zone]
+    tried = {event.to for event in events if isinstance(event, RequestReferred)}
+    served_at = next((item.served_at for item in view.service_types if item.id == row.service_type), None)
+    return hops(view.config, view.policy, tried, served_at=served_at)
 
 
 async def explanation(frame: Frame, row: RequestView) -> Explanation | None:

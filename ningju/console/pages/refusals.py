@@ -30,6 +30,7 @@ CODES = {
     "not_in_crew": "This person has no accepted seat of the request.",
     "not_in_triage": "Only what is new can be triaged.",
     "not_origin": "The request belongs to another zone; do it there.",
+    "not_next": "This zone cannot be asked for this request: it is no neighbour, or was asked before.",
     "not_under_way": "Nobody has checked in; check in first, or say who did not come.",
     "not_yours": "This is not yours to do.",
     "nothing_to_change": "The request is like this already.",
