@@ -340,7 +340,7 @@ async def test_a_site_gets_another_name_and_featured_list_and_a_team_another_lea
     form = filled(await hall.client.get("/teams/north/t1"))
     form |= {"leader": "nobody", "zones_served": ["south"]}
     page = await hall.client.post("/teams/north/t1?lang=en", data=form)
-    assert "There is no such volunteer here." in page.text
+    assert (page.status_code, beside(page, "leader")) == (422, "There is no such volunteer here.")
     page = await hall.client.post("/teams/north/t1?lang=en", data=form | {"leader": ""})
     assert (await hall.confirm(page)).status_code == 303
     teams, _ = await hall.store.roster("north")
@@ -352,27 +352,118 @@ async def test_a_site_gets_another_name_and_featured_list_and_a_team_another_lea
     [
         ("/teams/north/+", "/people?zone=north", "t1"),
         ("/catalogue/north/sites/+", "/catalogue?zone=north", "north-home"),
+        ("/catalogue/north/services/+", "/catalogue?zone=north", "choir"),
     ],
 )
-async def test_a_team_and_a_site_are_added_with_the_form_that_edits_them(
+async def test_a_team_a_site_and_a_service_are_added_with_the_form_that_edits_them(
     hall: Hall, address: str, list_page: str, there: str
 ) -> None:
     assert f'href="{address}"' in (await hall.client.get(list_page)).text
     form = filled(await hall.client.get(address)) | {"zh": "新的", "en": "New"}
+    if "skill0" in form:
+        form |= {"skill0": "care", "featured_by": "north"}
     page = await hall.client.post(f"{address}?lang=en", data=form | {"id": there})
     assert (page.status_code, "of this number already" in page.text) == (422, True), page.text
     assert "Give a name" in (await hall.client.post(f"{address}?lang=en", data=form | {"zh": "", "en": ""})).text
     page = await hall.client.post(f"{address}?lang=en", data=form | {"id": "no good"})
-    assert "0 new" in page.text
-    assert "1 cannot be taken" in page.text
+    assert beside(page, "id")
     page = await hall.client.post(f"{address}?lang=en", data=form | {"id": "t9"})
     assert "1 new, 0 changed, 0 leave" in page.text, page.text
     done = await hall.confirm(page, reason="one more")
     assert (done.status_code, done.headers["location"].startswith(list_page)) == (303, True), done.text
     teams, _ = await hall.store.roster("north")
     places = {site.id for view in await hall.store.zones() for site in view.sites}
-    assert "t9" in {view.team.id for view in teams} | places
+    services = {item.id for view in await hall.store.zones() for item in view.service_types}
+    assert "t9" in {view.team.id for view in teams} | places | services
     assert (await hall.client.get(address.replace("north", "nowhere"))).status_code == 404
+
+
+async def test_a_person_is_added_by_form_with_name_and_phone_where_only_those_belong(hall: Hall) -> None:
+    address = "/people/north/+/edit"
+    assert f'href="{address}"' in (await hall.client.get("/people?zone=north")).text
+    blank = filled(await hall.client.get(address))
+    assert (blank["team"], blank["lon"], blank["visits_per_day"]) == ("t1", ["121.401"], ["2"])
+    form = blank | {"id": "bob", "name": "王建国", "phone": "13900001111", "skill0": "care", "day1": "09:00-11:30"}
+    taken = await hall.client.post(f"{address}?lang=en", data=form | {"id": "ann"})
+    assert beside(taken, "id") == "There is something of this number already; edit it instead."
+    for wrong in ("no good", ""):
+        assert beside(await hall.client.post(f"{address}?lang=en", data=form | {"id": wrong}), "id")
+    lost = await hall.client.post(f"{address}?lang=en", data=form | {"lat": "north"})
+    assert beside(lost, "lon") == "Give longitude and latitude in degrees."
+    assert 'value="王建国"' in lost.text, "what was typed stays"
+    page = await hall.client.post(f"{address}?lang=en", data=form)
+    assert "1 new, 0 changed, 0 leave" in page.text, page.text
+    assert await hall.volunteer("bob") is None
+    done = await hall.confirm(page, reason="he came to the open day")
+    assert (done.status_code, done.headers["location"][:18]) == (303, "/people?zone=north"), done.text
+    bob, person = await hall.volunteer("bob"), await hall.store.person("bob")
+    assert bob is not None
+    assert person is not None
+    assert (bob.team, bob.skills, bob.weekly) == (
+        "t1",
+        (SkillHeld(skill="care", level=1),),
+        (WeeklySlot(weekday=1, start_min=540, end_min=690),),
+    )
+    assert (person.name, person.phone) == ("王建国", "13900001111")
+    everything = [record.data for record in await hall.store.events("north")]
+    assert not any("王建国".encode() in data or b"13900001111" in data for data in everything)
+    assert (await hall.client.get("/people/nowhere/+/edit")).status_code == 404
+    assert (await hall.client.get("/people/south/+/edit?lang=en")).status_code == 200, "no team is there yet"
+
+
+def beside(page: Response, field: str) -> str:
+    """What is said beside a field of a form, which points at it."""
+    said = re.search(rf'<span class="fault" id="fault-{field}">([^<]*)</span>', page.text)
+    assert said is not None, page.text
+    assert re.search(rf'name="{field}"[^>]* aria-invalid="true" aria-describedby="fault-{field}"', page.text)
+    assert 'role="alert"' in page.text
+    return unescape(said[1])
+
+
+@pytest.mark.parametrize(
+    ("address", "typed", "field"),
+    [
+        ("/teams/north/t1", {"zh": "彩虹队", "lat": "far"}, "lon"),
+        ("/teams/north/t1", {"zh": "彩虹队", "leader": "nobody"}, "leader"),
+        ("/teams/north/t1", {"leader": "ann", "zh": "", "en": ""}, "zh"),
+        ("/teams/north/+", {"id": "no good", "zh": "彩虹队"}, "id"),
+        ("/catalogue/north/sites/north-home", {"zh": "彩虹站", "lon": "east"}, "lon"),
+        ("/catalogue/north/sites/+", {"id": "-", "zh": "彩虹站"}, "id"),
+        ("/catalogue/north/services/choir", {"zh": "彩虹合唱", "duration_s": "0"}, "duration_s"),
+        ("/catalogue/north/services/choir", {"zh": "彩虹合唱", "skill0": "", "skill1": "no good"}, "skill0"),
+        ("/catalogue/north/services/choir", {"zh": "彩虹合唱", "skill1": "sing", "heads1": "77"}, "skill1"),
+        ("/catalogue/north/services/choir", {"zh": "彩虹合唱", "reach_m": "far"}, "reach_m"),
+        ("/catalogue/north/services/+", {"id": "t9", "zh": "彩虹合唱"}, "skill0"),
+        ("/people/north/ann/edit", {"skill2": "sing", "day1": "noon"}, "day1"),
+        ("/people/north/ann/edit", {"skill2": "sing", "visits_per_day": "77"}, "visits_per_day"),
+    ],
+)
+async def test_what_was_typed_stays_and_what_is_wrong_stands_beside_its_field(
+    hall: Hall, address: str, typed: dict[str, str], field: str
+) -> None:
+    form = filled(await hall.client.get(address)) | typed
+    page = await hall.client.post(f"{address}?lang=en", data=form)
+    assert page.status_code == 422
+    assert beside(page, field)
+    again = filled(page)
+    wanted = form | {name: [value] for name, value in typed.items()}
+    assert {name: again[name] for name in wanted if name != "key"} == {
+        name: value for name, value in wanted.items() if name != "key"
+    }
+
+
+async def test_boxes_and_choices_stay_as_they_were_when_something_is_wrong(hall: Hall) -> None:
+    form = filled(await hall.client.get("/teams/north/t1")) | {"zones_served": ["south"], "lon": "x"}
+    page = await hall.client.post("/teams/north/t1?lang=en", data=form)
+    assert 'value="south" checked' in page.text
+    address = "/catalogue/north/sites/north-home"
+    form = filled(await hall.client.get(address)) | {"featured": ["choir"], "lon": "x"}
+    assert 'value="choir" checked' in (await hall.client.post(f"{address}?lang=en", data=form)).text
+    address = "/catalogue/north/services/elder-visit"
+    form = filled(await hall.client.get(address)) | {"duration_s": "0", "needs_triage": "yes", "priority": "5"}
+    del form["quiet_hours"]
+    again = filled(await hall.client.post(f"{address}?lang=en", data=form))
+    assert (again["needs_triage"], "quiet_hours" in again, again["priority"]) == (["yes"], False, "5")
 
 
 def removing(page: Response) -> dict[str, str]:

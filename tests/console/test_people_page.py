@@ -40,7 +40,7 @@ async def someone(world: World) -> VolunteerView:
 async def test_people_are_found_by_team_skill_and_id(world: World, someone: VolunteerView) -> None:
     async def names(query: str) -> list[str]:
         text = (await world.client.get(f"/people?zone=north&{query}")).text
-        return [part.split('"')[0] for part in text.split('href="/people/north/')[1:]]
+        return ["v" + part.split('"')[0] for part in text.split('href="/people/north/v')[1:]]
 
     assert await names("") == ["v1", "v2"]
     assert await names("team=t1&skill=law") == ["v2"]

@@ -143,9 +143,17 @@ def _body(model: type[RosterIn] | type[CatalogueIn], lists: Mapping[str, Any]) -
         raise invalid(faults_of(error)) from None
 
 
-async def preview(frame: Frame, wish: Wish, *, fault: str = "", status: int = 200, reason: str = "") -> Response:
+async def preview(
+    frame: Frame,
+    wish: Wish,
+    *,
+    found: Prospect | None = None,
+    fault: str = "",
+    status: int = 200,
+    reason: str = "",
+) -> Response:
     """The page that shows what a wish would do, and asks for a reason."""
-    found = await look(frame, wish)
+    found = found or await look(frame, wish)
     changes = [
         (LISTS[change.list], change, _title(frame, change), differences(frame, change.before, change.after))
         for _, change in found.changes[:SHOWN]

@@ -7,9 +7,10 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from ningju.console.pages.facts import facts
+from ningju.console.pages.faults import NONE, Faults, Values, placed, typed
 from ningju.console.pages.frame import AtFrame, Frame
 from ningju.console.pages.orders import Form, form_of
-from ningju.console.pages.preview import CHANGED_MEANWHILE, Wish, preview
+from ningju.console.pages.preview import CHANGED_MEANWHILE, Wish, look, preview
 from ningju.console.pages.reliability import records, share
 from ningju.console.pages.routing import pages
 from ningju.console.problems import not_found
@@ -40,15 +41,14 @@ async def show(frame: AtFrame, zone: str, team: str) -> Response:
 async def edit(frame: AtFrame, zone: str, team: str) -> Response:
     """Read the form, and show what it would change and whom it withdraws."""
     form, (view, people) = await form_of(frame), await _find(frame, zone, team)
-    if form.one("seen") != str(view.version):
-        return await _page(frame, view, people, [frame.say(CHANGED_MEANWHILE)])
     fresh, name, base = team == NEW, names(form), place(form)
-    faults = [frame.say(WRONG_NAME)] if name is None else []
-    faults += [frame.say(WRONG_PLACE)] if base is None else []
+    faults = named_and_placed(frame, name, base)
+    if not fresh and form.one("seen") != str(view.version):
+        faults[""] = frame.say(CHANGED_MEANWHILE)
     if fresh and form.one("id") in {other.team.id for other in (await frame.site.store.roster(zone))[0]}:
-        faults.append(frame.say(THERE))
+        faults["id"] = frame.say(THERE)
     if faults:
-        return await _page(frame, view, people, faults)
+        return await _page(frame, view, people, form, faults)
     served = [one for one in form.many("zones_served") if one in frame.views and one != zone]
     kept = [one for one in view.team.zones_served if one not in frame.views]  # zones that the operator may not see
     body = view.team.model_dump(mode="json") | {
@@ -61,7 +61,17 @@ async def edit(frame: AtFrame, zone: str, team: str) -> Response:
     if set(body["zones_served"]) == set(view.team.zones_served):
         body["zones_served"] = list(view.team.zones_served)
     lists, back = {zone: {"teams": [body]}}, f"/people?zone={zone}" if fresh else f"/teams/{zone}/{team}"
-    return await preview(frame, Wish(kind="people", lists=lists, back=back))
+    wish = Wish(kind="people", lists=lists, back=back)
+    found = await look(frame, wish)
+    if faults := placed(frame, found):
+        return await _page(frame, view, people, form, faults)
+    return await preview(frame, wish, found=found)
+
+
+def named_and_placed(frame: Frame, name: dict[str, str] | None, where: dict[str, Any] | None) -> dict[str, str]:
+    """What is wrong with the name and the place that a form says."""
+    faults = {"zh": frame.say(WRONG_NAME)} if name is None else {}
+    return faults | ({"lon": frame.say(WRONG_PLACE)} if where is None else {})
 
 
 def names(form: Form) -> dict[str, str] | None:
@@ -97,8 +107,14 @@ async def _find(frame: Frame, zone: str, name: str) -> tuple[TeamView, list[Volu
     return found, [view for view in people if view.volunteer.team == name]
 
 
+def _shown(team: Team) -> Values:
+    """A team as the form's fields."""
+    fields = {"id": "", "zh": team.name.zh, "en": team.name.en, "leader": team.leader or ""}
+    return fields | {"lon": str(team.base.lon), "lat": str(team.base.lat)}
+
+
 async def _page(
-    frame: Frame, view: TeamView, people: Sequence[VolunteerView], faults: list[str] | None = None
+    frame: Frame, view: TeamView, people: Sequence[VolunteerView], form: Form | None = None, faults: Faults = NONE
 ) -> Response:
     members = [one.volunteer.id for one in people]
     known = await records(frame.site.store, members, frame.now)
@@ -117,6 +133,8 @@ async def _page(
         asked=asked,
         accepted=sum(record.accepted for record in known.values()),
         answered=sum(record.answered for record in known.values()),
-        faults=faults or [],
+        faults=faults,
+        values=typed(form) if form is not None else _shown(view.team),
+        served=form.many("zones_served") if form is not None else view.team.zones_served,
         hands=frame.may("POST", "/teams/{zone}/{team}"),
     )
