@@ -13,6 +13,7 @@ import uvicorn
 
 from engine.ports import RowChange
 from ningju.console.app import create_app
+from ningju.console.services import Services
 from ningju.ledger.memory import MemoryStore
 from schemas.base import Label, derive_id
 from schemas.place import Place, TimeWindow
@@ -96,12 +97,12 @@ def _request(store: MemoryStore, chance: random.Random, number: int) -> None:
 
 
 @contextmanager
-def console(store: MemoryStore) -> Iterator[str]:
+def console(store: MemoryStore, services: Services | None = None) -> Iterator[str]:
     """Serve the pages over these rows; their address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    app = create_app(store, SetClock(), hosts=["127.0.0.1"])
+    app = create_app(store, SetClock(), services, hosts=["127.0.0.1"])
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
     thread.start()
