@@ -32,8 +32,9 @@ def window(
     )
     yield page
     context.close()
-    # Chromium writes down every answer that is no success; that another was quicker is told by the page.
-    assert [fault for fault in faults if "GPU stall" not in fault and "409 (Conflict)" not in fault] == []
+    # Chromium writes down every answer that is no success; what was wrong, or that another was quicker, the page tells.
+    told = ("GPU stall", "409 (Conflict)", "422 (Unprocessable")
+    assert [fault for fault in faults if not any(one in fault for one in told)] == []
 
 
 def check(page: Page) -> None:

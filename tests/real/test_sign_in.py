@@ -15,7 +15,6 @@ from ningju.console.gate import Entrance, Provider
 from ningju.ledger.memory import MemoryStore
 from tests.console.signing_in import SECRET, provider, say
 from tests.console.world import SetClock
-from tests.real.test_console import chromium as chromium
 
 pytestmark = [pytest.mark.real, pytest.mark.filterwarnings("ignore:get_jwt_config")]
 

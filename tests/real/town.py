@@ -24,10 +24,12 @@ class Town:
     def __init__(self, address: str) -> None:
         self.address = address
 
-    def call(self, path: str, body: object = None, **headers: str) -> Any:
-        """Call the API."""
+    def call(self, path: str, body: object = None, method: str | None = None, **headers: str) -> Any:
+        """Call the API; with a body by POST, where no other method is said."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.address + path, data, {"Content-Type": "application/json", **headers})
+        request = urllib.request.Request(
+            self.address + path, data, {"Content-Type": "application/json", **headers}, method=method
+        )
         with urllib.request.urlopen(request, timeout=20) as answer:
             return json.load(answer)
 
