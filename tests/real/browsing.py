@@ -33,8 +33,9 @@ def window(
     yield page
     context.close()
     # Chromium writes down every answer that is no success; what was wrong, or that another was quicker, the page tells.
-    told = ("GPU stall", "409 (Conflict)", "422 (Unprocessable")
-    assert [fault for fault in faults if not any(one in fault for one in told)] == []
+    borne = ("GPU stall", "409 (Conflict)", "422 (Unprocessable")
+    left = [fault for fault in faults if not any(one in fault for one in borne)]
+    assert not left, left
 
 
 def check(page: Page) -> None:
@@ -42,6 +43,7 @@ def check(page: Page) -> None:
     page.evaluate(AXE.read_text(encoding="utf-8"))
     rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
     found = page.evaluate("rules => axe.run(document, rules)", rules)
-    assert [(one["id"], [node["html"][:200] for node in one["nodes"]][:3]) for one in found["violations"]] == []
+    violations = [(one["id"], [node["html"][:200] for node in one["nodes"]][:3]) for one in found["violations"]]
+    assert not violations, violations
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0, f"{page.url} is {wide} px too wide"

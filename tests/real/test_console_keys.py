@@ -209,3 +209,23 @@ def test_the_next_action_of_an_alarm_is_done_or_taken_upon_oneself(chromium: Bro
         enter(page, page.get_by_role("link", name="Now", exact=True))
         enter(page, page.get_by_role("button", name="I see to it"))
         expect(page.get_by_role("status").filter(has_text="See to an alarm: on its way")).to_be_visible()
+
+
+def test_the_same_need_is_told_while_the_form_is_filled_in(chromium: Browser, place: Town) -> None:
+    site = place.call("/api/v1/catalogue")["sites"][0]["id"]
+    person = {"name": "陈奶奶", "phone": "021-5555 6677"}
+    made = place.need("committee-help", site, place.ahead(20, 9), 6, beneficiary=person)
+    place.until(made, "queued")
+    with window(chromium, place, "en") as page:
+        page.goto(f"/new?site={site}")
+        tab_to(page, page.locator("#service"))
+        page.keyboard.type("Help")
+        expect(page.locator("#service")).to_have_value("committee-help")
+        write(page, page.locator("input[name=phone]"), "02155556677")
+        page.keyboard.press("Tab")
+        hint = page.locator("#could")
+        expect(hint).to_contain_text("This need may be in already")  # no button was pressed
+        check(page)
+        write(page, page.locator("textarea[name=note]"), "she calls once more")
+        enter(page, page.get_by_role("button", name="Take the request in"))  # whoever was told may
+        expect(page.get_by_role("status").filter(has_text="New request: done")).to_be_visible()
