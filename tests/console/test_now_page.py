@@ -60,7 +60,7 @@ async def test_each_zone_tells_what_waits_against_its_target(world: World) -> No
     )
     assert await rows(world, "Waiting against target") == [
         "north waits for 5 h 1 of 2 past target 3 h over",
-        "south waits for 7 min none of 1 first target in 23 min",
+        "south waits for 7 min none of 1 past target first target in 23 min",
     ]
     text = (await world.client.get("/queue?zone=north&state=waiting&age=late&lang=en")).text
     assert 'href="/queue?zone=north&amp;state=waiting&amp;age=late"' in await board(world)
