@@ -9,7 +9,7 @@ from engine.bookings import BOOKINGS, Fold, expiry_of, without
 from engine.deadlines import deadlines
 from engine.lives import Changes, RequestEvent, Stamped, advance, received
 from engine.timers import NONE, Timer, Timers
-from engine.zone import RequestRecord, Zone
+from engine.zone import LastChange, RequestRecord, Zone
 from schemas.events import (
     CatalogueChanged,
     Event,
@@ -54,6 +54,7 @@ def _catalogue(zone: Zone, event: CatalogueChanged, stamped: Stamped, changes: C
     sites = zone.sites.update({item.id: item for item in event.sites})
     changes["service_types"] = without(types, event.removed_service_types)
     changes["sites"] = without(sites, event.removed_sites)
+    changes["catalogue_change"] = LastChange(stamped.version, stamped.correlation_id)
     changes["timers"] = all_timers(zone.changed(**changes))
 
 
@@ -126,6 +127,7 @@ def timers_of(zone: Zone, record: RequestRecord) -> tuple[Timer, ...]:
 
 
 def _roster(zone: Zone, event: RosterChanged, stamped: Stamped, changes: Changes) -> None:
+    changes["roster_change"] = LastChange(stamped.version, stamped.correlation_id)
     changes["teams"] = without(zone.teams.update({team.id: team for team in event.teams}), event.removed_teams)
     gone = set(event.removed_volunteers)
     touched: dict[str, set[str]] = {}

@@ -13,14 +13,14 @@ from pydantic import TypeAdapter
 
 from engine.evolve import all_timers, evolve, fold_untimed, owners, reset_timers
 from engine.ports import Loaded, Record
-from engine.zone import CalendarEntry, ClosedReferral, OfferRecord, RequestRecord, Zone
+from engine.zone import CalendarEntry, ClosedReferral, LastChange, OfferRecord, RequestRecord, Zone
 from schemas.base import Moment
 from schemas.catalogue import ServiceType, Site
 from schemas.envelope import record_hash
 from schemas.roster import Team, Volunteer
 from schemas.zone import Policy, ZoneConfig
 
-SCHEMA = 4
+SCHEMA = 5
 """Version of the state's form: raise it with every change to ``engine.zone`` or to what ``evolve`` makes of an event."""
 
 
@@ -43,6 +43,8 @@ class _Stored:
     asked: list[tuple[str, tuple[Moment, ...]]]
     volunteer_seen: list[tuple[str, int]]
     closed_referrals: list[tuple[UUID, ClosedReferral]]
+    roster_change: LastChange
+    catalogue_change: LastChange
 
 
 _STORED = TypeAdapter(_Stored)
@@ -92,6 +94,8 @@ def _but_the_roster(state: Zone) -> bytes:
             asked=sorted(state.asked.items()),
             volunteer_seen=sorted(state.volunteer_seen.items()),
             closed_referrals=sorted(state.closed_referrals.items()),
+            roster_change=state.roster_change,
+            catalogue_change=state.catalogue_change,
         )
     )
 
@@ -135,6 +139,8 @@ def restore(data: bytes) -> Zone:
         asked=Map(stored.asked),
         volunteer_seen=Map(stored.volunteer_seen),
         closed_referrals=Map(stored.closed_referrals),
+        roster_change=stored.roster_change,
+        catalogue_change=stored.catalogue_change,
     )
     return zone.changed(timers=all_timers(zone))
 

@@ -240,6 +240,14 @@ class ClosedReferral:
     result: Literal["served", "failed", "cancelled"]
 
 
+@dataclass(frozen=True, slots=True)
+class LastChange:
+    """When something was changed last: the zone's version then, and what the call that did it correlates by."""
+
+    version: int = 0
+    by: UUID | None = None
+
+
 @dataclass(frozen=True)
 class Zone(_Copied):
     """The state of one zone at ``version``.
@@ -250,6 +258,8 @@ class Zone(_Copied):
         Time of the last event; time never goes back in a zone.
     head_hash
         Hash of the last record: the ``prev_hash`` of the next.
+    roster_change, catalogue_change
+        The last change of each: what somebody has looked at before is not overwritten.
     members
         Team → its volunteers' ids, sorted.
     requests, done
@@ -286,6 +296,8 @@ class Zone(_Copied):
     asked: Map[str, tuple[datetime, ...]] = Map()
     volunteer_seen: Map[str, int] = Map()
     closed_referrals: Map[UUID, ClosedReferral] = Map()
+    roster_change: LastChange = LastChange()
+    catalogue_change: LastChange = LastChange()
     timers: Timers = Timers()
 
     @classmethod

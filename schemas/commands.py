@@ -25,23 +25,29 @@ class ConfigureZone(Frozen):
 
 
 class ChangeCatalogue(Frozen):
-    """Add, replace or remove service types and sites."""
+    """Add, replace or remove service types and sites. ``seen``: see :class:`ChangeRoster`."""
 
     kind: Literal["change_catalogue"] = "change_catalogue"
     service_types: tuple[ServiceType, ...] = ()
     sites: tuple[Site, ...] = ()
     removed_service_types: tuple[Identifier, ...] = ()
     removed_sites: tuple[Identifier, ...] = ()
+    seen: Annotated[int, Field(ge=0)] | None = None
 
 
 class ChangeRoster(Frozen):
-    """Add, replace or remove teams and volunteers; withdraws what that makes impossible, in the same commit."""
+    """Add, replace or remove teams and volunteers; withdraws what that makes impossible, in the same commit.
+
+    ``seen`` is the zone's version that was looked at: when the roster has changed since, by anything but commands of the
+    same call (they share a ``correlation_id``), nothing is overwritten.
+    """
 
     kind: Literal["change_roster"] = "change_roster"
     teams: tuple[Team, ...] = ()
     volunteers: tuple[Volunteer, ...] = ()
     removed_teams: tuple[Identifier, ...] = ()
     removed_volunteers: tuple[Identifier, ...] = ()
+    seen: Annotated[int, Field(ge=0)] | None = None
 
 
 class SubmitRequest(Frozen):

@@ -6,7 +6,7 @@ from engine.decide.crews import rescind, settle, vacate
 from engine.decide.draft import Draft, Refused
 from engine.eligibility import judge
 from engine.quiet_hours import local_zone
-from engine.zone import RequestRecord, Zone
+from engine.zone import LastChange, RequestRecord, Zone
 from schemas.commands import ChangeCatalogue, ChangeRoster, ConfigureZone
 from schemas.events import CatalogueChanged, ItemRefused, RosterChanged, ZoneConfigured
 
@@ -25,6 +25,8 @@ def configure(draft: Draft, command: ConfigureZone) -> None:
 
 def change_catalogue(draft: Draft, command: ChangeCatalogue) -> tuple[ItemRefused, ...]:
     """Change service types and sites, item by item; what is open keeps the need it was resolved to."""
+    if _overtaken(draft, draft.zone.catalogue_change, command.seen):
+        raise Refused("catalogue_changed", "somebody else has changed the catalogue meanwhile; look at it again")
     zone, refused = draft.zone, []
     sites = []
     for site in command.sites:
@@ -49,6 +51,8 @@ def change_catalogue(draft: Draft, command: ChangeCatalogue) -> tuple[ItemRefuse
 
 def change_roster(draft: Draft, command: ChangeRoster) -> tuple[ItemRefused, ...]:
     """Change teams and people, item by item, and withdraw in the same commit what that makes impossible."""
+    if _overtaken(draft, draft.zone.roster_change, command.seen):
+        raise Refused("roster_changed", "somebody else has changed the roster meanwhile; look at it again")
     before = draft.zone
     refused: list[ItemRefused] = []
     gone = _known(command.removed_volunteers, before.volunteers, refused)
@@ -89,6 +93,11 @@ def change_roster(draft: Draft, command: ChangeRoster) -> tuple[ItemRefused, ...
     _withdraw_impossible(draft, before, sorted(touched))
     _withdraw_from_leaders(draft, {team.id for team in teams})
     return tuple(refused)
+
+
+def _overtaken(draft: Draft, last: LastChange, seen: int | None) -> bool:
+    """Whether a change came in between that nobody has looked at; a call's own commands do not stand in its way."""
+    return seen is not None and last.version > seen and last.by != draft.correlation_id
 
 
 def _known(names: tuple[str, ...], there: object, refused: list[ItemRefused]) -> tuple[str, ...]:

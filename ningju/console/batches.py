@@ -1,15 +1,15 @@
 """Several commands of one call: sent together, answered together."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 import structlog
 from starlette.responses import JSONResponse, Response
 
-from engine.ports import NewCommand, Unavailable
+from engine.ports import Unavailable
 from ningju.console.callers import Caller
 from ningju.console.items import Sieve
 from ningju.console.problems import TITLES, Problem
@@ -79,7 +79,12 @@ async def send_all(
         How many items were taken (those without a verdict yet among them), and what became of each part.
     """
     heads = await site.store.heads()
-    new = [_command(site, caller, part, heads.get(part.zone, 0), reason) for part in parts]
+    ids = [_id(caller, part, heads.get(part.zone, 0)) for part in parts]
+    call = derive_id("call", *ids)
+    new = [
+        command(site, caller, one, part.zone, part.asked, correlation_id=call, persons=part.persons, reason=reason)
+        for one, part in zip(ids, parts, strict=True)
+    ]
     enqueued = await site.store.enqueue(new)
     log.info(
         "commands enqueued", action="command.enqueue_all", count=len(new), zones=sorted({part.zone for part in parts})
@@ -133,9 +138,15 @@ async def ask_all(site: Site, caller: Caller, parts: Sequence[Part], sieve: Siev
     raise Problem(409, "rejected", last.detail, headers=caller.headers, code=last.code, **answer)
 
 
-def _command(site: Site, caller: Caller, part: Part, head: int, reason: str) -> NewCommand:
-    command_id = derive_id("command", caller.path, part.zone, head, part.asked.dump().decode())
-    return command(site, caller, command_id, part.zone, part.asked, persons=part.persons, reason=reason)
+def as_seen(parts: Iterable[Part], seen: Mapping[str, int]) -> list[Part]:
+    """The same parts, saying of which version of its zone each was made: what has changed since is not overwritten."""
+    return [
+        replace(part, asked=part.asked.changed(seen=seen[part.zone])) if part.zone in seen else part for part in parts
+    ]
+
+
+def _id(caller: Caller, part: Part, head: int) -> UUID:
+    return derive_id("command", caller.path, part.zone, head, part.asked.dump().decode())
 
 
 async def _outcome(site: Site, command_id: Any, wait_s: float) -> Outcome | None:

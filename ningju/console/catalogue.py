@@ -1,6 +1,6 @@
 """Catalogues: service types and sites of a zone, and the common ones of all zones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -8,7 +8,7 @@ from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
 from engine.intake import Directory
-from ningju.console.batches import Change, Intent, Part, ask_all
+from ningju.console.batches import Change, Intent, Part, as_seen, ask_all
 from ningju.console.bodies import body, documented
 from ningju.console.callers import Calling
 from ningju.console.items import Items, M, Mode, Sieve, chunks
@@ -31,6 +31,19 @@ class CatalogueIn(Frozen):
     sites: Items = ()
     removed_service_types: Annotated[tuple[Identifier, ...], Field(max_length=10_000)] = ()
     removed_sites: Annotated[tuple[Identifier, ...], Field(max_length=10_000)] = ()
+    seen: Annotated[
+        int | dict[Identifier, Annotated[int, Field(ge=0)]] | None,
+        Field(
+            description="`version` of the zone that was looked at, or `versions` of all zones; 409 `catalogue_changed` "
+            "when somebody has changed the catalogue since"
+        ),
+    ] = None
+
+    def seen_of(self, zones: Iterable[str]) -> dict[str, int]:
+        """The version of each zone that was looked at, as far as it was said."""
+        if self.seen is None:
+            return {}
+        return self.seen if isinstance(self.seen, dict) else dict.fromkeys(zones, self.seen)
 
 
 Types = dict[str, tuple[int, ServiceType]]
@@ -67,6 +80,7 @@ async def put_catalogue(
     """
     views, sieve = await site.store.zones(), Sieve()
     parts = [part for intent in intend_all(views, told, mode, sieve) for part in intent.parts]
+    parts = as_seen(parts, told.seen_of(view.zone for view in views))
     return await ask_all(site, caller, parts, sieve, zones=[view.zone for view in views])
 
 
@@ -84,7 +98,7 @@ async def put_zone_catalogue(
         raise not_found("zone", zone)
     sieve = Sieve()
     intent = intend(views, zone, told, mode, sieve)
-    return await ask_all(site, caller, intent.parts, sieve, zone=zone)
+    return await ask_all(site, caller, as_seen(intent.parts, told.seen_of([zone])), sieve, zone=zone)
 
 
 def intend_all(views: Sequence[ZoneView], told: CatalogueIn, mode: Mode, sieve: Sieve) -> list[Intent]:

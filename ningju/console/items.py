@@ -14,6 +14,14 @@ COMMAND_BYTES = 180_000
 """What one command may carry: a record on the topic stays well below the broker's limit of a million bytes."""
 
 Mode = Literal["whole", "patch"]
+Seen = Annotated[
+    int | None,
+    Field(
+        ge=0,
+        description="`version` of the zone that was looked at; 409 `roster_changed` or `catalogue_changed` when somebody "
+        "has changed it since",
+    ),
+]
 Items = Annotated[tuple[JsonValue, ...], Field(max_length=50_000)]
 
 M = TypeVar("M", bound=Frozen)

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Depends
 from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
-from ningju.console.batches import Change, Intent, Part, ask_all
+from ningju.console.batches import Change, Intent, Part, as_seen, ask_all
 from ningju.console.bodies import body, documented
 from ningju.console.callers import Calling
-from ningju.console.items import Items, Mode, Sieve, chunks
+from ningju.console.items import Items, Mode, Seen, Sieve, chunks
 from ningju.console.problems import not_found
 from ningju.console.sending import API
 from ningju.console.services import AtSite, Site
@@ -44,6 +44,7 @@ class RosterIn(Frozen):
     volunteers: Items = ()
     removed_teams: Annotated[tuple[Identifier, ...], Field(max_length=50_000)] = ()
     removed_volunteers: Annotated[tuple[Identifier, ...], Field(max_length=50_000)] = ()
+    seen: Seen = None
 
 
 @router.get("/zones/{zone}/roster")
@@ -77,7 +78,8 @@ async def put_roster(
     sieve = Sieve()
     intent = await intend(site, zone, told, mode, sieve)
     await site.store.put_persons(intent.persons)
-    return await ask_all(site, caller, intent.parts, sieve, zone=zone, unchanged=intent.unchanged)
+    parts = as_seen(intent.parts, {zone: told.seen} if told.seen is not None else {})
+    return await ask_all(site, caller, parts, sieve, zone=zone, unchanged=intent.unchanged)
 
 
 async def intend(site: Site, zone: str, told: RosterIn, mode: Mode, sieve: Sieve) -> Intent:

@@ -21,6 +21,7 @@ from engine.ports import NewCommand
 from ningju.console.access import CSRF_HEADER
 from ningju.console.app import create_app
 from ningju.console.forms import uploaded
+from ningju.console.pages import preview
 from ningju.console.services import Services
 from ningju.ledger.memory import MemoryStore
 from schemas.base import derive_id
@@ -240,6 +241,26 @@ async def test_what_has_changed_since_the_preview_is_not_overwritten(hall: Hall)
     assert again.status_code == 409
     assert "Something has changed meanwhile" in again.text
     assert "<del>1</del> → <ins>2</ins>" in again.text, "what the colleague changed is seen before it is taken back"
+    kept = await hall.volunteer("ann")
+    assert kept is not None
+    assert (kept.visits_per_day, kept.reach_m) == (1, 3_000)
+
+
+async def test_what_changes_between_the_last_look_and_the_zones_decision_is_not_overwritten(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = filled(await hall.client.get("/people/north/ann/edit"))
+    page = await hall.client.post("/people/north/ann/edit?lang=en", data=form | {"reach_m": "900"})
+    looked = preview.look
+
+    async def overtaken(*asked: Any) -> Any:
+        found = await looked(*asked)
+        await hall.order("north", ChangeRoster(volunteers=(ANN.changed(visits_per_day=1),)))
+        return found
+
+    monkeypatch.setattr(preview, "look", overtaken)
+    told = await hall.confirm(page)
+    assert "Something has changed meanwhile" in told.text
     kept = await hall.volunteer("ann")
     assert kept is not None
     assert (kept.visits_per_day, kept.reach_m) == (1, 3_000)

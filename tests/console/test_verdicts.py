@@ -218,3 +218,35 @@ async def test_what_cannot_be_taken_back_is_not_offered(lively: World) -> None:
     assert "/queue/undo" not in (await lively.client.get(address)).text
     assert "undone any more" in (await lively.client.get("/queue/undo?of=k&lang=en")).text
     assert "undone any more" in (await lively.client.get("/queue/undo?of=other&lang=en")).text
+
+
+async def test_the_second_of_two_who_import_is_told_and_overwrites_nothing(lively: World) -> None:
+    url, wait = "/api/v1/zones/lively", {"Prefer": "wait=5"}
+    roster = (await lively.client.get(f"{url}/roster")).json()
+    seen, people = roster["version"], roster["volunteers"]
+    await submitted(lively)  # the zone goes on meanwhile; the roster stays as it is
+    for count, (status, code) in enumerate([(200, None), (409, "roster_changed")], 1):
+        body = {"volunteers": [person | {"visits_per_day": count} for person in people], "seen": seen}
+        told = await lively.client.put(f"{url}/roster", params={"mode": "patch"}, json=body, headers=wait)
+        assert (told.status_code, told.json().get("code")) == (status, code), told.json()
+    now = (await lively.client.get(f"{url}/roster")).json()
+    assert {person["visits_per_day"] for person in now["volunteers"]} == {1}
+    same = {"volunteers": [person | {"visits_per_day": 1} for person in people], "seen": seen}
+    again = await lively.client.put(f"{url}/roster", params={"mode": "patch"}, json=same, headers=wait)
+    assert again.status_code == 200, "what is like this already overwrites nothing"
+
+    versions = (await lively.client.get("/api/v1/catalogue")).json()["versions"]
+    kinds = [(kind("escort", duration_s=length), seen) for length, seen in ((1_800, versions), (2_400, versions))]
+    for (item, at), status in zip(kinds, (200, 409), strict=True):
+        body = {"service_types": [item], "seen": {"lively": at["lively"]}}
+        told = await lively.client.put(
+            "/api/v1/catalogue", params={"mode": "patch"}, json=body, headers={"Prefer": "wait=1"}
+        )
+        assert status == 200 or "catalogue_changed" in told.text, told.json()
+    (found,) = (await lively.client.get(f"{url}/catalogue")).json()["service_types"]
+    assert found["duration_s"] == 1_800
+    late = {"service_types": [kind("escort", duration_s=2_400)], "seen": versions["lively"]}
+    told = await lively.client.put(f"{url}/catalogue", params={"mode": "patch"}, json=late, headers=wait)
+    assert (told.status_code, told.json()["code"]) == (409, "catalogue_changed")
+    bad = await lively.client.put(f"{url}/roster", json={"seen": -1})
+    assert bad.status_code == 422

@@ -4,14 +4,17 @@ from collections.abc import Callable
 
 import pytest
 
+from engine.handling import handle
+from schemas.base import derive_id
 from schemas.catalogue import Site, SkillDemand
 from schemas.commands import AcceptOffer, ChangeCatalogue, ChangeRoster, ConfigureZone
+from schemas.envelope import CommandEnvelope
 from schemas.events import OfferEnded, SeatVacated
 from schemas.place import Place, TimeWindow
 from schemas.request import RequestState
 from schemas.roster import Exemption, SkillHeld, Volunteer
 from schemas.zone import Policy
-from tests.engine.builders import MONDAY, World, config, hours, label, request, service, team, volunteer
+from tests.engine.builders import MONDAY, OPERATOR, World, config, hours, label, request, service, team, volunteer
 
 START = MONDAY + hours(6)
 R1 = request("r1")
@@ -128,3 +131,36 @@ def test_sites_of_another_zone_are_refused() -> None:
     outcome = world.send(ChangeCatalogue(sites=(site,), removed_service_types=("care", "none")))
     assert {item.item: item.reason for item in outcome.refused} == {"s9": "other_zone: z9", "none": "unknown"}
     assert not world.state.service_types
+
+
+def test_what_somebody_else_has_changed_since_is_not_overwritten() -> None:
+    world = World().settled(volunteer("ann"))
+    seen = world.state.version
+    world.submit("r1")  # of no roster's and no catalogue's concern
+    world.ok(ChangeRoster(volunteers=(volunteer("ann", visits_per_day=1),), seen=seen))
+    world.no("roster_changed", ChangeRoster(volunteers=(volunteer("ann"),), seen=seen))
+    world.no("roster_changed", ChangeRoster(removed_volunteers=("ann",), seen=seen))
+    assert world.state.volunteers["ann"].visits_per_day == 1
+    world.ok(ChangeCatalogue(service_types=(service("care", duration_s=1_800),), seen=seen))
+    world.no("catalogue_changed", ChangeCatalogue(removed_service_types=("care",), seen=seen))
+    world.ok(ChangeRoster(removed_volunteers=("ann",), seen=world.state.version))
+    world.no("roster_changed", ChangeRoster(volunteers=(volunteer("ann"),), seen=world.state.version - 1))
+    world.ok(ChangeRoster(volunteers=(volunteer("ann"),)))  # whoever does not say what they saw is not held to it
+    world.check()
+
+
+def test_the_commands_of_one_call_do_not_stand_in_each_others_way() -> None:
+    world = World().settled(volunteer("ann"))
+    seen, call = world.state.version, derive_id("call")
+    for name in ("bob", "cat"):
+        envelope = CommandEnvelope(
+            command_id=derive_id("part", name),
+            zone="z1",
+            actor=OPERATOR,
+            correlation_id=call,
+            received_at=world.now,
+            command=ChangeRoster(volunteers=(volunteer(name),), seen=seen),
+        )
+        assert world.take(handle(world.state, envelope)).status == "accepted"
+    assert {"bob", "cat"} <= set(world.state.volunteers)
+    world.check()

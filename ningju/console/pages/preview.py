@@ -14,7 +14,7 @@ from starlette.responses import Response
 from engine.intake import Fault
 from engine.trying import Loss
 from ningju.console import catalogue, roster
-from ningju.console.batches import Change, Intent, send_all
+from ningju.console.batches import Change, Intent, as_seen, send_all
 from ningju.console.callers import Caller
 from ningju.console.catalogue import CatalogueIn
 from ningju.console.forms import FORM_LIMIT
@@ -218,6 +218,7 @@ async def _confirmed(frame: Frame, kind: Kind) -> Response:
         raise invalid([Fault("told", "kind", "belongs to another page")])
     if not form.reason():
         return await preview(frame, wish, fault=frame.say(MISSING_REASON))
+    heads = await frame.site.store.heads()  # what changes after this moment is not in what follows: the zones compare
     found = await look(frame, wish)
     if found.digest() != form.one("seen"):
         return await preview(frame, wish, fault=frame.say(CHANGED_MEANWHILE), status=409, reason=form.reason())
@@ -226,7 +227,7 @@ async def _confirmed(frame: Frame, kind: Kind) -> Response:
     for intent in found.intents:
         if intent.persons:
             await frame.site.store.put_persons(intent.persons)
-    parts = [part for intent in found.intents for part in intent.parts]
+    parts = as_seen((part for intent in found.intents for part in intent.parts), heads)
     taken, sent = await send_all(frame.site, caller, parts, found.sieve, reason=form.reason()) if parts else (0, [])
     if len(sent) == 1 and len(found.sieve.refused) == before and wish.back.startswith("/"):
         return frame.go(told(wish.back, sent[0].command_id))

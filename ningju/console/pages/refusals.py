@@ -1,6 +1,8 @@
 """Every no that the engine and the lists know, by its code, as a sentence."""
 
 REFUSALS = {
+    "roster_changed": "Something has changed meanwhile: look at it again before you confirm it.",
+    "catalogue_changed": "Something has changed meanwhile: look at it again before you confirm it.",
     "wrong_zone": "It belongs to another zone.",
     "other_zone": "It belongs to another zone.",
     "unknown_zone": "There is no such zone.",
@@ -31,6 +33,8 @@ CODES = {
     "not_in_triage": "Only what is new can be triaged.",
     "not_origin": "The request belongs to another zone; do it there.",
     "not_next": "This zone cannot be asked for this request: it is no neighbour, or was asked before.",
+    "roster_changed": "Something has changed meanwhile: look at it again before you confirm it.",
+    "catalogue_changed": "Something has changed meanwhile: look at it again before you confirm it.",
     "not_under_way": "Nobody has checked in; check in first, or say who did not come.",
     "not_yours": "This is not yours to do.",
     "nothing_to_change": "The request is like this already.",
