@@ -11,7 +11,7 @@ from starlette.responses import Response
 from engine.ports import Because, Page, RequestOrder, RequestQuery, SavedView, Store
 from ningju.console.pages.frame import AtFrame, Frame
 from ningju.console.pages.orders import Form, form_of, number, order, queue_of, sent_before
-from ningju.console.pages.reasons import because, known
+from ningju.console.pages.reasons import because, options
 from ningju.console.pages.routing import pages
 from ningju.console.pages.speech import ALARMS
 from ningju.console.pages.undoing import Done, undo_address, undoable
@@ -156,7 +156,7 @@ async def show(frame: AtFrame) -> Response:
         ages=AGES,
         states=tuple(RequestState),
         alarms=ALARMS,
-        reasons=known(frame.speech),
+        reasons=options(frame.language),
         services=services(frame),
         bulk=BULK,
         done=done,

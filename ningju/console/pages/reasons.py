@@ -1,11 +1,14 @@
 """Why requests are where they are, looked for by words: what became of them, what people wrote, and why the last plan left them out."""
 
 from collections.abc import Iterable
+from functools import cache
 from uuid import UUID
 
+from markupsafe import Markup
+
 from engine.ports import Because, Store
-from ningju.console.pages.speech import REASONS, Speech
-from ningju.console.pages.words import LANGUAGES, say
+from ningju.console.pages.speech import REASONS
+from ningju.console.pages.words import LANGUAGES, Language, named, say
 from schemas.plan import LeftOut, Plan, Rule
 from solvers import wording
 
@@ -13,11 +16,12 @@ MOST = 5_000
 """So many requests that a plan left out are looked for by their ids."""
 
 
-def known(speech: Speech) -> list[str]:
-    """Every reason that is ours, in words."""
-    return list(
-        dict.fromkeys([*(speech.say(english) for english in REASONS.values()), *map(speech.rule, wording.RULES)])
-    )
+@cache
+def options(language: Language) -> Markup:
+    """Every reason that is ours, in words, as a list offers them; the same on every page, so written once."""
+    words = [say(language, english) for english in REASONS.values()]
+    words += [named(language, label) for label in wording.RULES.values()]
+    return Markup().join(Markup('<option value="{}"></option>').format(one) for one in dict.fromkeys(words))
 
 
 async def because(store: Store, zones: Iterable[str], text: str) -> tuple[Because, dict[UUID, Rule]]:
