@@ -69,6 +69,9 @@ EXAMPLES: Mapping[str, Bodies] = {
     f"POST {API}/visits/{{visit_id}}/check-in": {"who has come": {"volunteer": "v0001"}},
     f"POST {API}/visits/{{visit_id}}/finish": {"who has finished": {"volunteer": "v0001"}},
     f"POST {API}/visits/{{visit_id}}/withdraw": {"who cannot come": {"volunteer": "v0001", "reason": "a cold"}},
+    f"POST {API}/visits/{{visit_id}}/release": {
+        "who is needed elsewhere": {"volunteer": "v0001", "reason": "needed elsewhere"}
+    },
     f"POST {API}/visits/{{visit_id}}/no-show": {"who did not come": {"volunteer": "v0001"}},
     f"POST {API}/visits/{{visit_id}}/rating": {"five stars": {"stars": 5}},
     f"PUT {API}/zones/{{zone}}": {"a subdistrict": {"config": _HOME}},

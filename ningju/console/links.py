@@ -10,7 +10,7 @@ OFFER, COMMAND = "$response.body#/offer_list/0/offer_id", "$response.body#/comma
 OF_REQUEST = tuple(f"{API}/requests/{{request_id}}{what}" for what in ("", "/why", "/people"))
 ON_REQUEST = tuple(f"{API}/requests/{{request_id}}/{what}" for what in ("cancel", "change", "triage"))
 ON_VISIT = tuple(
-    f"{API}/visits/{{visit_id}}/{what}" for what in ("check-in", "finish", "withdraw", "no-show", "rating")
+    f"{API}/visits/{{visit_id}}/{what}" for what in ("check-in", "finish", "withdraw", "release", "no-show", "rating")
 )
 ON_OFFER = tuple(f"{API}/offers/{{offer_id}}/{what}" for what in ("accept", "decline"))
 OF_ZONE = tuple(f"{API}/zones/{{zone}}{what}" for what in ("", "/queue", "/roster", "/catalogue"))

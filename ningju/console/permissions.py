@@ -75,6 +75,7 @@ TABLE: Mapping[str, Rule] = {
     f"POST {API}/visits/{{visit_id}}/check-in": Rule(HANDS, "answers"),
     f"POST {API}/visits/{{visit_id}}/finish": Rule(HANDS, "answers"),
     f"POST {API}/visits/{{visit_id}}/withdraw": Rule(HANDS, "answers"),
+    f"POST {API}/visits/{{visit_id}}/release": Rule(HANDS, "requests:write"),
     f"POST {API}/visits/{{visit_id}}/no-show": Rule(HANDS, "answers"),
     f"POST {API}/visits/{{visit_id}}/rating": Rule(HANDS, "answers"),
     f"GET {API}/zones": Rule(EVERYBODY, _READ),

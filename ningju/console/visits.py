@@ -12,6 +12,7 @@ from engine.ports import NewCommand
 from ningju.console.bodies import body, documented
 from ningju.console.callers import Caller, Calling
 from ningju.console.problems import invalid, not_found
+from ningju.console.requests import Seen
 from ningju.console.sending import API, ask, command
 from ningju.console.services import AtSite, Site
 from schemas.base import Frozen, Identifier, Reason
@@ -22,6 +23,7 @@ from schemas.commands import (
     DeclineOffer,
     FinishVisit,
     RateVisit,
+    ReleaseSeat,
     ReportNoShow,
     WithdrawSeat,
 )
@@ -53,6 +55,14 @@ class WithdrawIn(Frozen):
     """Who cannot come after all, and why."""
 
     volunteer: Identifier | None = None
+    reason: Reason = ""
+
+
+class ReleaseIn(Frozen):
+    """Whom an operator takes off the crew, and why."""
+
+    volunteer: Identifier
+    seen: Seen = None
     reason: Reason = ""
 
 
@@ -139,6 +149,20 @@ async def withdraw(
     def asked(row: RequestView) -> Command:
         who = _whom(caller, told.volunteer)
         return WithdrawSeat(request_id=row.request_id, volunteer=who, reason=redact(told.reason))
+
+    return await _answer_visit(site, caller, visit_id, told, asked)
+
+
+@router.post("/visits/{visit_id}/release", openapi_extra=documented(ReleaseIn))
+async def release(
+    site: AtSite, caller: Calling, visit_id: UUID, told: Annotated[ReleaseIn, Depends(body(ReleaseIn))]
+) -> Response:
+    """Take one person off, asked or accepted: they are told and not asked again for the request; the others stay."""
+
+    def asked(row: RequestView) -> Command:
+        return ReleaseSeat(
+            request_id=row.request_id, volunteer=told.volunteer, seen=told.seen, reason=redact(told.reason)
+        )
 
     return await _answer_visit(site, caller, visit_id, told, asked)
 

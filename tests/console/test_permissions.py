@@ -130,6 +130,7 @@ class City(World):
             "POST /api/v1/visits/{visit_id}/check-in": {"volunteer": f"v-{zone}"},
             "POST /api/v1/visits/{visit_id}/finish": {"volunteer": f"v-{zone}"},
             "POST /api/v1/visits/{visit_id}/withdraw": {"volunteer": f"v-{zone}"},
+            "POST /api/v1/visits/{visit_id}/release": {"volunteer": f"v-{zone}"},
             "POST /api/v1/visits/{visit_id}/no-show": {"volunteer": f"v-{zone}"},
             "POST /api/v1/visits/{visit_id}/rating": {"stars": 5},
             "PUT /api/v1/zones/{zone}": {"config": config},

@@ -12,6 +12,7 @@ from schemas.commands import (
     DeclineOffer,
     FinishVisit,
     RateVisit,
+    ReleaseSeat,
     ReportNoShow,
     WithdrawSeat,
 )
@@ -33,6 +34,11 @@ AT_ONCE = {"Prefer": "wait=0"}
         ("visits/{visit}/check-in", None, CheckIn(request_id=REQUEST, volunteer="v1")),
         ("visits/{visit}/finish", {}, FinishVisit(request_id=REQUEST, volunteer="v1")),
         ("visits/{visit}/withdraw", {"reason": "ill"}, WithdrawSeat(request_id=REQUEST, volunteer="v1", reason="ill")),
+        (
+            "visits/{visit}/release",
+            {"volunteer": "v2", "seen": 5, "reason": "ask 13800001111"},
+            ReleaseSeat(request_id=REQUEST, volunteer="v2", seen=5, reason="ask …"),
+        ),
         ("visits/{visit}/no-show", {"volunteer": "v2"}, ReportNoShow(request_id=REQUEST, volunteer="v2")),
         ("visits/{visit}/rating", {"stars": 4}, RateVisit(request_id=REQUEST, stars=4)),
     ],
