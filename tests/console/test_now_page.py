@@ -89,11 +89,11 @@ class TestEngine:
         services.stats.solved["north"] = Solved(NOW - timedelta(minutes=3), 0.42)
         told = await facts(world)
         assert told["Matching: events not seen yet"] == "5"
-        assert told["Last plan"] == "3 min ago · north · took 0.4 s"
+        assert told["Last plan"] == "3 min ago · north · took 0.42 s"
         assert told["Working in this server"] == "Decisions Matching: not let in yet"
         assert told["Messages not delivered yet"] == "0"
         assert [row.partition("planned ")[2] for row in await rows(world, "Waiting against target")] == [
-            "3 min ago took 0.4 s",
+            "3 min ago took 0.42 s",
             "30 min ago",
         ]
 
