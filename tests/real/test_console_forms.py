@@ -166,3 +166,15 @@ def test_the_pages_of_signing_in_fit_and_are_clean(chromium: Browser, size: dict
             check(page)
             shot(page, f"{size['width']}-{path.strip('/').replace('/', '-')}")
         context.close()
+
+
+def test_nothing_is_wider_than_a_window_of_any_width(chromium: Browser, place: Town, request_id: str) -> None:
+    wide = []
+    with window(chromium, place, "en") as page:
+        for path in paths(request_id):
+            page.goto(path)
+            for width in (320, 480, 710, 800, 960, 1_100):
+                page.set_viewport_size({"width": width, "height": 900})
+                over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                wide += [f"{path} at {width}: {over} px"] if over > 0 else []
+    assert wide == []
