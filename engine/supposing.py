@@ -8,11 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from math import cos, hypot, radians
 from typing import Final
 from uuid import UUID
 
-from engine.matching import Posed, pose
+from engine.matching import Posed, pose, squared_way
 from engine.quiet_hours import at_minute, waking
 from engine.trying import Loss, attempt
 from engine.zone import RequestRecord, Zone
@@ -293,11 +292,7 @@ def _at(record: RequestRecord, site: Site) -> bool:
 
 
 def _nearest(site: Site, others: Iterable[Site]) -> Site | None:
-    def way(other: Site) -> tuple[float, str]:
-        east = (other.place.lon - site.place.lon) * cos(radians(site.place.lat))
-        return hypot(east, other.place.lat - site.place.lat), other.id
-
-    return min(others, key=way, default=None)
+    return min(others, key=lambda other: (squared_way(other.place, site.place), other.id), default=None)
 
 
 def _wave(zone: Zone, what: Wave, now: datetime) -> Iterable[Command]:

@@ -185,7 +185,7 @@ class Checks:
         return process.returncode
 
     def verdicts(self):
-        return dict(re.findall(r"^ +\d+ s  (.*?)  +(ok|FAILED \(\d+\))$", self.told, re.MULTILINE))
+        return dict(re.findall(r"^ +\d+ s +\d+ %  (.*?)  +(ok|FAILED \(\d+\))$", self.told, re.MULTILINE))
 
     def living(self):
         """Those of the processes which noted their ids that have not ended."""
