@@ -179,7 +179,14 @@ class Frame:
         return self._served[origin]
 
 
-def build_visit(record: RequestRecord, frame: Frame, *, asking: bool = True, again: Collection[int] = ()) -> p.Visit:
+def build_visit(
+    record: RequestRecord,
+    frame: Frame,
+    *,
+    asking: bool = True,
+    again: Collection[int] = (),
+    kept: tuple[p.Exclusion, ...] = (),
+) -> p.Visit:
     """A request as the problem's visit, named by its id; seats that are offered or taken are filled and stay.
 
     Parameters
@@ -189,6 +196,8 @@ def build_visit(record: RequestRecord, frame: Frame, *, asking: bool = True, aga
         Without it, what remains are the rules for somebody who holds a seat already.
     again
         Offered seats for which somebody else is sought; that counts as little as the lowest priority.
+    kept
+        Who is kept back from it.
     """
     need, visit = record.need, record.visit
     assert need is not None
@@ -218,7 +227,9 @@ def build_visit(record: RequestRecord, frame: Frame, *, asking: bool = True, aga
         one_team=need.one_team,
         teams=frame.teams_for(record),
         preferred=need.wishes.preferred,
-        excluded=excluded if asking else (),
+        excluded=(*excluded, *(one for one in kept if visit is None or visit.seat_of(one.volunteer) is None))
+        if asking
+        else (),
         fixed_start=frame.second(visit.window.start) if visit is not None and held else None,
         team=visit.team if visit is not None and held and need.one_team else None,
         filled=tuple(

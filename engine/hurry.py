@@ -3,10 +3,13 @@
 from datetime import datetime
 
 from engine.deadlines import askable, cut_off, earliest_start, last_start, seconds
-from engine.zone import RequestRecord, Seat, Zone
+from engine.zone import ASKED_KEPT, RequestRecord, Seat, Zone
 
 TOGETHER = 2
 """How many people are asked for one seat at a time, at most."""
+
+KEPT = 2
+"""Who may be asked so many times more this week, or fewer, is not asked as well: two of three such questions are in vain."""
 
 
 def second_ask_at(zone: Zone, record: RequestRecord, seat: Seat) -> datetime | None:
@@ -44,6 +47,16 @@ def open_again(zone: Zone, record: RequestRecord, now: datetime) -> tuple[int, .
         index
         for index, seat in enumerate(record.visit.seats)
         if (due := second_ask_at(zone, record, seat)) is not None and due <= now
+    )
+
+
+def kept_back(zone: Zone, now: datetime) -> tuple[str, ...]:
+    """People who are not asked as well, for they are needed when nobody else is left to ask."""
+    since = now - ASKED_KEPT
+    return tuple(
+        name
+        for name, person in zone.volunteers.items()
+        if person.offers_per_week - zone.asked_since(name, since) <= KEPT
     )
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from engine.deadlines import askable, next_hop, next_start, seconds, wakes
 from engine.eligibility import Frame, Places, build_commitments, build_team, build_visit, build_volunteer
-from engine.hurry import next_second_ask, open_again
+from engine.hurry import kept_back, next_second_ask, open_again
 from engine.ports import NewCommand, StoredPlan
 from engine.quiet_hours import at_minute
 from engine.zone import ASKED_KEPT, CalendarEntry, RequestRecord, Zone
@@ -184,7 +184,13 @@ def pose(zone: Zone, now: datetime, *, seed: int = 1, memory: Memory | None = No
         return Posed(zone, now, frame, None, limits, wake)
     memory.start(frame)
     posed_ids = {record.request_id for record in records}
-    visits = tuple(build_visit(record, frame, again=again.get(record.request_id, ())) for record in records)
+    kept = tuple(p.Exclusion(volunteer=name, rule="kept_back") for name in kept_back(zone, now)) if again else ()
+    visits = tuple(
+        build_visit(record, frame, again=again[record.request_id], kept=kept)
+        if record.request_id in again
+        else build_visit(record, frame)
+        for record in records
+    )
     # Who is asked for a seat that is open again holds no seat in the problem: the calendar keeps them from it.
     asked_already = {
         name: record.request_id

@@ -22,6 +22,7 @@ Rule = Literal[
     "blocked",
     "declined_before",
     "withdrew_before",
+    "kept_back",
     "quiet_hours",
     "one_team",
     "window",

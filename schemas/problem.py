@@ -42,7 +42,7 @@ class Demand(Frozen):
     duration: Annotated[int, Field(ge=0)] | None = None
 
 
-ExclusionRule = Literal["blocked", "declined_before", "withdrew_before"]
+ExclusionRule = Literal["blocked", "declined_before", "withdrew_before", "kept_back"]
 
 
 class Exclusion(Frozen):

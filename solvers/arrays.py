@@ -17,7 +17,7 @@ FAR = 2**60
 """Beyond every time, reach and limit; sums of it and any time still fit."""
 
 LIMIT_RULES = ("daily_limit", "weekly_limit", "offers_limit")
-EXCLUSIONS = ("blocked", "declined_before", "withdrew_before")
+EXCLUSIONS = ("blocked", "declined_before", "withdrew_before", "kept_back")
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def _excluded(code: int) -> Check:
     return fails
 
 
-blocked, declined_before, withdrew_before = (_excluded(code) for code in range(len(EXCLUSIONS)))
+blocked, declined_before, withdrew_before, kept_back = (_excluded(code) for code in range(len(EXCLUSIONS)))
 
 
 def _way(a: Arrays, row: Ints, who: Ints) -> Ints:
@@ -183,6 +183,7 @@ ALWAYS: tuple[tuple[Rule, Check], ...] = (
     ("blocked", blocked),
     ("declined_before", declined_before),
     ("withdrew_before", withdrew_before),
+    ("kept_back", kept_back),
     ("reach", reach),
     ("service_reach", service_reach),
     ("capacity", capacity),

@@ -1,6 +1,6 @@
 """Where time is short, somebody else is asked as well, and the first yes takes the seat."""
 
-from engine.hurry import next_second_ask, open_again
+from engine.hurry import kept_back, next_second_ask, open_again
 from engine.matching import pose, propose, stirs
 from schemas.catalogue import SkillDemand
 from schemas.commands import AcceptOffer, ChangeCatalogue, ChangeRoster, CheckIn, DeclineOffer, ReportNoShow
@@ -197,3 +197,20 @@ def test_somebody_else_is_asked_as_well_while_a_mate_waits_at_the_door() -> None
     world.accept(second)
     assert world.state.requests[R1].state is RequestState.UNDER_WAY
     world.check()
+
+
+def test_who_has_few_questions_of_the_week_left_is_kept_back_from_being_asked_as_well() -> None:
+    world = World().settled(volunteer("ann"), volunteer("bob", offers_per_week=2), volunteer("cat", offers_per_week=3))
+    world.submit("r1", SOON, priority=5)
+    world.offer("r1", START, "ann")
+    world.until(MONDAY + minutes(5))
+    assert kept_back(world.state, world.now) == ("bob",)
+    assert proposed(world) == ["cat"]
+    world.offer("r1", START, "bob")  # what the matcher spares, the zone does not forbid
+    assert asked(world) == ["ann", "bob"]
+
+
+def test_who_is_kept_back_is_asked_where_nobody_was() -> None:
+    world = World().settled(volunteer("bob", offers_per_week=1))
+    world.submit("r1", SOON, priority=5)
+    assert proposed(world) == ["bob"]

@@ -32,6 +32,7 @@ CASES = {
     "blocked": ({"excluded": (Exclusion(volunteer="p", rule="blocked"),)}, {}),
     "declined_before": ({"excluded": (Exclusion(volunteer="p", rule="declined_before"),)}, {}),
     "withdrew_before": ({"excluded": (Exclusion(volunteer="p", rule="withdrew_before"),)}, {}),
+    "kept_back": ({"excluded": (Exclusion(volunteer="p", rule="kept_back"),)}, {}),
     "reach": ({"location": 1}, {"reach": 599}),
     "service_reach": ({"location": 1, "reach": 599}, {}),
     "capacity": ({"load": 3}, {"capacity": 2}),
