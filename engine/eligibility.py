@@ -25,7 +25,7 @@ DAY_S = 86_400
 RELUCTANCE_M = 30
 """How much farther somebody may live who was asked once less in the last week, in metres."""
 
-ROUND_M = 6_000
+ROUND_M = 9_000
 """How much farther somebody may live who spares a whole round of asking, in metres: a no costs half an hour."""
 
 USUAL_YES, USUAL_ASKED = 5.5, 10.0

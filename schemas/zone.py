@@ -59,7 +59,7 @@ class Policy(Frozen):
     check_in_grace_s: Seconds = 900
     finish_grace_s: Seconds = 3_600
     second_ask_priority: Priority = 5
-    second_ask_within_s: Seconds = 10_800
+    second_ask_within_s: Seconds = 5_400
     second_ask_after_s: Seconds = 300
     last_window_grace_s: Seconds = 1_800
     rating_window_s: Seconds = 604_800

@@ -36,7 +36,9 @@ RULES: dict[Rule, Label] = {
     "blocked": _label("被排除", "must not be asked"),
     "declined_before": _label("已谢绝过", "have declined before"),
     "withdrew_before": _label("已退出过", "have left it before"),
-    "kept_back": _label("本周可再询问的次数不多，留作他用", "have few questions of the week left, kept for other visits"),
+    "kept_back": _label(
+        "本周可再询问的次数不多，留作他用", "have few questions of the week left, kept for other visits"
+    ),
     "quiet_hours": _label("免打扰时段内来不及询问", "could not be asked in waking hours"),
     "one_team": _label("不在同一队伍", "are not in one team"),
     "window": _label("没有可行的开始时间", "have no possible start"),

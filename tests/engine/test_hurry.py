@@ -12,12 +12,13 @@ from tests.engine.builders import MONDAY, World, by, hours, minutes, request, se
 
 START = MONDAY + hours(2)
 R1 = request("r1")
+HURRY = {"second_ask_within_s": 10_800}
 SOON = window(START, hours(1))
 
 
 def hurried(*people: str, priority: int = 5, **policy: object) -> World:
     """Ann is asked for a visit that starts in two hours; five minutes go by."""
-    world = World().settled(*(volunteer(name) for name in people or ("ann", "bob", "cat")), **policy)
+    world = World().settled(*(volunteer(name) for name in people or ("ann", "bob", "cat")), **HURRY | policy)
     world.submit("r1", SOON, priority=priority)
     world.offer("r1", START, "ann")
     world.until(MONDAY + minutes(5))
@@ -49,7 +50,7 @@ def test_the_matcher_asks_somebody_else_as_well_who_is_not_asked_yet() -> None:
 
 
 def test_the_matcher_looks_again_when_the_time_to_answer_is_over() -> None:
-    world = World().settled()
+    world = World().settled(**HURRY)
     world.submit("r1", SOON, priority=5)
     world.offer("r1", START, "ann")
     assert proposed(world) == []
@@ -113,7 +114,7 @@ def test_who_leaves_the_roster_takes_only_their_own_offer_along() -> None:
 
 
 def test_nobody_is_asked_for_two_seats_of_a_visit() -> None:
-    world = World().settled(volunteer("ann"), volunteer("bob"))
+    world = World().settled(volunteer("ann"), volunteer("bob"), **HURRY)
     world.ok(ChangeCatalogue(service_types=(service("pair", SkillDemand(skill="care", heads=2)),)))
     world.submit("r1", SOON, service_type="pair", priority=5)
     world.offer("r1", START, "ann", "bob")
@@ -200,7 +201,9 @@ def test_somebody_else_is_asked_as_well_while_a_mate_waits_at_the_door() -> None
 
 
 def test_who_has_few_questions_of_the_week_left_is_kept_back_from_being_asked_as_well() -> None:
-    world = World().settled(volunteer("ann"), volunteer("bob", offers_per_week=2), volunteer("cat", offers_per_week=3))
+    world = World().settled(
+        volunteer("ann"), volunteer("bob", offers_per_week=2), volunteer("cat", offers_per_week=3), **HURRY
+    )
     world.submit("r1", SOON, priority=5)
     world.offer("r1", START, "ann")
     world.until(MONDAY + minutes(5))
