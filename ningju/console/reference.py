@@ -16,7 +16,7 @@ from ningju.console.links import lead
 from ningju.console.permissions import TABLE, UNLISTED
 from ningju.console.requests import CancelIn, ChangeIn, TriageIn
 from ningju.console.roster import RosterIn, VolunteerIn
-from ningju.console.visits import AcceptIn, AttendIn, DeclineIn, NoShowIn, RatingIn, WithdrawIn
+from ningju.console.visits import AcceptIn, AttendIn, DeclineIn, NoShowIn, RatingIn, ReleaseIn, WithdrawIn
 from ningju.console.zones import ZoneIn
 from schemas.catalogue import ServiceType, Site
 from schemas.envelope import EventEnvelope, Outcome
@@ -27,7 +27,19 @@ from schemas.views import OfferView, RequestView
 router = APIRouter(include_in_schema=False)
 
 BODIES = (
-    *(RequestIn, CancelIn, ChangeIn, TriageIn, AcceptIn, DeclineIn, AttendIn, WithdrawIn, NoShowIn, RatingIn),
+    *(
+        RequestIn,
+        CancelIn,
+        ChangeIn,
+        TriageIn,
+        AcceptIn,
+        DeclineIn,
+        AttendIn,
+        WithdrawIn,
+        NoShowIn,
+        RatingIn,
+        ReleaseIn,
+    ),
     *(ZoneIn, RosterIn, VolunteerIn, Team, CatalogueIn, ServiceType, Site),
 )
 ANSWERS = (RequestView, OfferView, Outcome, EventEnvelope)

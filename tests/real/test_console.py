@@ -181,6 +181,7 @@ def test_an_operator_assigns_by_hand_and_finds_it_in_the_audit(
         team = page.get_by_label("队伍")
         team.select_option(index=1)
         page.get_by_label("席位 1").fill("nobody-here")
+        page.locator("input[name=reason]").fill("家属来电")
         page.get_by_role("button", name="指派", exact=True).click()
         expect(page.get_by_role("status").filter(has_text="这里没有这位志愿者")).to_be_visible()
         page.get_by_role("link", name="审计").click()
