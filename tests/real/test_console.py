@@ -105,7 +105,7 @@ def test_a_request_by_phone_takes_a_few_keys(chromium: Browser, place: Town) -> 
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         page.locator("select[name=service]").select_option("elder-visit")
-        page.locator("select[name=when]").select_option(index=2)
+        a_morning(page)
         page.locator("input[name=name]").fill("李明华")
         page.locator("input[name=phone]").fill("021-62345678")
         page.get_by_role("button", name="Who could do it?").click()
