@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -96,6 +96,13 @@ async def test_a_need_that_seems_to_be_in_already_is_told_before_it_is_taken_in_
 
 async def test_a_form_that_is_sent_twice_is_not_its_own_twin(world: World) -> None:
     row = await taken(world, key="k", code="b-17")
+    answer = await world.client.post("/new", data=FORM | {"key": "k", "code": "b-17", "sure": "yes"})
+    assert answer.headers["location"].startswith(f"/request/{row.request_id}?")
+
+
+async def test_a_form_that_is_sent_again_is_answered_as_before_whatever_came_in_meanwhile(world: World) -> None:
+    row = await taken(world, key="k", code="b-17")
+    await world.show(row.changed(request_id=uuid4()))
     answer = await world.client.post("/new", data=FORM | {"key": "k", "code": "b-17", "sure": "yes"})
     assert answer.headers["location"].startswith(f"/request/{row.request_id}?")
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from pydantic import ValidationError
 from starlette.responses import Response
@@ -56,6 +56,14 @@ FAULTS = {
 }
 
 
+class _Twice(Exception):
+    """The need may be in already, and nobody has been told so yet."""
+
+    def __init__(self, same: Sequence[RequestView]) -> None:
+        super().__init__()
+        self.same = same
+
+
 @router.get("/new")
 async def begin(frame: AtFrame) -> Response:
     """The form; a site that the address names is chosen."""
@@ -72,16 +80,22 @@ async def take_in(frame: AtFrame) -> Response:
         return _page(frame, told_so_far, faults=faults)
     key = form.one("key")[:64] or uuid4().hex
     caller = Caller(frame.viewer.actor, key, None, frame.request.url.path)
-    try:
-        new = await admitted(frame.site, caller, need, caller.command_id())
+
+    async def build(command_id: UUID) -> NewCommand:
+        new = await admitted(frame.site, caller, need, command_id)
         same = await twins(frame.site.store, new)
+        if {str(row.request_id) for row in same} - set(form.many("twin")):
+            raise _Twice(same)
+        return new
+
+    try:
         if form.one("sure") != "yes":
+            new = await admitted(frame.site, caller, need, caller.command_id())
+            same = await twins(frame.site.store, new)
             return _page(frame, told_so_far, could=await _who_could(frame, new), same=same)
-        if {str(row.request_id) for row in same} - set(form.many("twin")):  # nobody has been told of them yet
-            return _page(frame, told_so_far, same=same)
-        enqueued = await send(
-            frame.site, caller, need, lambda command_id: admitted(frame.site, caller, need, command_id)
-        )
+        enqueued = await send(frame.site, caller, need, build)
+    except _Twice as twice:
+        return _page(frame, told_so_far, same=twice.same)
     except Problem as problem:
         if problem.status != 422:
             raise
