@@ -105,9 +105,11 @@ def offer_expiry(policy: Policy, need: Need, now: datetime, by: datetime) -> dat
 def elsewhere(zone: Zone, record: RequestRecord) -> bool:
     """Whether the catalogue has zones of another level serve this."""
     item = zone.service_types.get(record.spec.service_type)
-    if item is None or item.served_at is None or zone.config is None or record.guest:
-        return False
-    return item.served_at != zone.config.level
+    return item is not None and zone.config is not None and not record.guest and _elsewhere(zone.config, item.served_at)
+
+
+def _elsewhere(config: ZoneConfig, served_at: str | None) -> bool:
+    return served_at not in (None, config.level)
 
 
 def hops(config: ZoneConfig, policy: Policy, tried: Collection[str], *, served_at: str | None) -> tuple[str, ...]:
@@ -117,7 +119,7 @@ def hops(config: ZoneConfig, policy: Policy, tried: Collection[str], *, served_a
     """
     if len(tried) >= policy.referral_hops:
         return ()
-    upwards = config.parent is not None and served_at not in (None, config.level)
+    upwards = config.parent is not None and _elsewhere(config, served_at)
     among = (config.parent, *(() if upwards else config.siblings))
     return tuple(hop for hop in among if hop is not None and hop != config.id and hop not in tried)
 

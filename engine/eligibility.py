@@ -197,7 +197,7 @@ def build_visit(
     again
         Offered seats for which somebody else is sought; that counts as little as the lowest priority.
     kept
-        Who is kept back from it.
+        Who is kept back from being asked ``again``.
     """
     need, visit = record.need, record.visit
     assert need is not None
@@ -208,6 +208,8 @@ def build_visit(
         if (end := frame.second(w.end)) >= _ceil(frame, w.start)
     )
     excluded = tuple(p.Exclusion(volunteer=name, rule=rule) for name, rule in record.excluded)
+    if again and visit is not None:
+        excluded += tuple(one for one in kept if visit.seat_of(one.volunteer) is None)
     spare = spare_until(frame.zone.policy, need)
     answerable = frame.second(earliest_start(frame.zone.policy, record, frame.now))
     return p.Visit(
@@ -227,9 +229,7 @@ def build_visit(
         one_team=need.one_team,
         teams=frame.teams_for(record),
         preferred=need.wishes.preferred,
-        excluded=(*excluded, *(one for one in kept if visit is None or visit.seat_of(one.volunteer) is None))
-        if asking
-        else (),
+        excluded=excluded if asking else (),
         fixed_start=frame.second(visit.window.start) if visit is not None and held else None,
         team=visit.team if visit is not None and held and need.one_team else None,
         filled=tuple(

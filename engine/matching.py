@@ -185,12 +185,7 @@ def pose(zone: Zone, now: datetime, *, seed: int = 1, memory: Memory | None = No
     memory.start(frame)
     posed_ids = {record.request_id for record in records}
     kept = tuple(p.Exclusion(volunteer=name, rule="kept_back") for name in kept_back(zone, now)) if again else ()
-    visits = tuple(
-        build_visit(record, frame, again=again[record.request_id], kept=kept)
-        if record.request_id in again
-        else build_visit(record, frame)
-        for record in records
-    )
+    visits = tuple(build_visit(record, frame, again=again.get(record.request_id, ()), kept=kept) for record in records)
     # Who is asked for a seat that is open again holds no seat in the problem: the calendar keeps them from it.
     asked_already = {
         name: record.request_id

@@ -34,6 +34,9 @@ class RequestState(StrEnum):
         return self in ENDS
 
 
+WAITING = (RequestState.RECEIVED, RequestState.QUEUED)
+"""States in which a request waits for somebody to be asked."""
+
 ENDS = frozenset({RequestState.DONE, RequestState.UNSERVED, RequestState.CANCELLED, RequestState.REFUSED})
 End = Literal[RequestState.DONE, RequestState.UNSERVED, RequestState.CANCELLED, RequestState.REFUSED]
 

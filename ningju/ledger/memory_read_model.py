@@ -11,11 +11,8 @@ from ningju.ledger import memory_figures
 from ningju.ledger.inspection import RowKey
 from ningju.ledger.paging import PRIORITY, Position, decode, encode, position, urgency
 from ningju.ledger.tables import micros, moment
-from schemas.request import RequestState
+from schemas.request import WAITING, RequestState
 from schemas.views import OfferView, RequestView, TeamView, VolunteerView, ZoneView
-
-WAITING = (RequestState.RECEIVED, RequestState.QUEUED)
-"""States in which a request waits for somebody to be asked."""
 
 View = RequestView | OfferView | VolunteerView | TeamView | ZoneView
 

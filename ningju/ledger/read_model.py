@@ -11,12 +11,22 @@ from engine.figures import cell, in_time, may_be_asked
 from engine.ports import Page, RequestQuery, RowChange, Waiting
 from ningju.ledger.bulk import Row, delete_rows, upsert_rows
 from ningju.ledger.inspection import RowKey
-from ningju.ledger.memory_read_model import WAITING, choose_visit
+from ningju.ledger.memory_read_model import choose_visit
 from ningju.ledger.paging import CALM, PRIORITY, decode, encode, urgency
-from ningju.ledger.tables import micros, moment, offer_row, person, request_row, team_row, volunteer_row, zone_row
+from ningju.ledger.tables import (
+    begins,
+    micros,
+    moment,
+    offer_row,
+    person,
+    request_row,
+    team_row,
+    volunteer_row,
+    zone_row,
+)
 from schemas.base import Frozen
 from schemas.person import Person
-from schemas.request import RequestState
+from schemas.request import WAITING, RequestState
 from schemas.views import OfferView, RequestView, TeamView, VolunteerView, ZoneView
 
 View = TypeVar("View", bound=Frozen)
@@ -157,9 +167,7 @@ def _conditions(query: RequestQuery) -> Iterator[ColumnElement[bool]]:
     if query.beneficiary is not None:
         yield table.c.beneficiary == query.beneficiary
     if query.id_prefix:
-        yield table.c.key.startswith(query.id_prefix, autoescape=True)
-        yield table.c.key >= query.id_prefix
-        yield table.c.key < query.id_prefix + "z"  # behind every digit, whatever the database's collation
+        yield begins(table.c.key, query.id_prefix)
     if query.created_before is not None:
         yield table.c.created_at < micros(query.created_before)
     if query.due_before is not None:

@@ -47,3 +47,8 @@ def check(page: Page) -> None:
     assert not violations, violations
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0, f"{page.url} is {wide} px too wide"
+
+
+def morning(page: Page) -> str:
+    """The value of a morning that has not begun: of this evening too little may be left, or nobody may be free."""
+    return str(page.locator("#when option[value$='/morning']").nth(1).get_attribute("value"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.real.browsing import DESKTOP, PHONE, check, window
+from tests.real.browsing import DESKTOP, PHONE, check, morning, window
 from tests.real.season import console, season
 from tests.real.town import Town
 
@@ -118,9 +118,7 @@ def test_a_request_by_phone_takes_a_few_keys(chromium: Browser, place: Town) -> 
 
 
 def a_morning(page: Page) -> None:
-    """Choose a morning that has not begun: this evening, say, nobody may be free."""
-    value = page.locator("#when option[value$='/morning']").nth(1).get_attribute("value")
-    page.locator("#when").select_option(value)
+    page.locator("#when").select_option(morning(page))
 
 
 def test_a_request_is_placed_on_the_map_and_who_could_do_it_is_said_at_once(chromium: Browser, place: Town) -> None:

@@ -15,7 +15,7 @@ from ningju.console.services import Services
 from ningju.ledger.memory import MemoryStore
 from schemas.request import RequestState
 from tests.console.world import SetClock, need, offered
-from tests.real.browsing import check, window
+from tests.real.browsing import check, morning, window
 from tests.real.season import console, season
 from tests.real.town import Town
 
@@ -234,8 +234,7 @@ def test_the_same_need_is_told_while_the_form_is_filled_in(chromium: Browser, pl
     with window(chromium, place, "en") as page:
         page.goto(f"/new?site={site}")
         choose(page, page.locator("#service"), "committee-help")
-        morning = page.locator("#when option[value$='/morning']").nth(1).get_attribute("value")
-        choose(page, page.locator("#when"), str(morning))  # what is left of this evening may be too short
+        choose(page, page.locator("#when"), morning(page))
         write(page, page.locator("input[name=phone]"), "02155556677")
         page.keyboard.press("Tab")
         hint = page.locator("#could")

@@ -7,6 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from ningju.console.pages.assigning import HOUR_FORM
+from ningju.console.pages.decisions import NAME
 from ningju.console.pages.facts import WAYS, clock, last_day
 from ningju.console.pages.faults import NONE, Faults, Values, placed, typed
 from ningju.console.pages.frame import AtFrame, Frame
@@ -40,7 +41,6 @@ FAULTS = {
     "limits": "A limit must be a whole number within its bounds.",
     "travel": "Choose a way of travelling.",
 }
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 _SPAN = re.compile(r"(\d{1,2}):(\d{2})\s*[-–—~至到]\s*(\d{1,2}):(\d{2})")
 
 Wrong = dict[str, str]
@@ -189,7 +189,7 @@ def _skills(frame: Frame, form: Form, one: Volunteer, faults: Wrong) -> list[dic
         name, level, until = form.one(f"skill{n}"), number(form.one(f"level{n}") or "1"), form.one(f"until{n}")
         if not name:
             continue
-        if not _NAME.fullmatch(name) or level is None or not 1 <= level <= 5:
+        if not NAME.fullmatch(name) or level is None or not 1 <= level <= 5:
             faults[f"skill{n}"] = "skills"
             continue
         expires = standing.get((name, until))

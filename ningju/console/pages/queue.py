@@ -17,7 +17,7 @@ from ningju.console.pages.speech import ALARMS
 from ningju.console.pages.undoing import Done, undo_address, undoable
 from schemas.commands import CancelRequest, ChangeRequest, Command, TriageRequest
 from schemas.plan import Rule
-from schemas.request import RequestState
+from schemas.request import WAITING, RequestState
 from schemas.views import RequestView
 
 router = pages()
@@ -31,7 +31,6 @@ ORDERS = {"urgent": "Most urgent first", "oldest": "Oldest first", "newest": "Ne
 AGES = {"2h": timedelta(hours=2), "1d": timedelta(days=1), "3d": timedelta(days=3), "7d": timedelta(days=7)}
 LATE = "late"
 """Instead of an age: past its target."""
-WAITING = (RequestState.RECEIVED, RequestState.QUEUED)
 VIEWS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("open", "All that is open", {}),
     ("alarms", "Needs you", {"alarm": "any"}),
